@@ -1,0 +1,142 @@
+# Certkeep: the only makefile. Outside the build root each target enters it first.
+#
+#   make            build the appliance's programs (build/dev/bin)
+#   make run        set everything up and run the main job; ONCE=1 stops afterwards
+#   make check      all tests;  UNIT=1 only the unit and message tests
+#   make interop    tests that need another registry than Debian's packages and npm
+#   make asan       build with AddressSanitizer and UBSan (build/asan)
+#   make fuzz       build the fuzzers (build/fuzz);  TIME=60 runs each for that many seconds
+#   make lint       layers, sizes, banned calls, tables, format, clang-tidy, cppcheck, -fanalyzer
+#   make bench      measure, and print the table
+#   make web        build the admin UI (web/dist)
+#   make format     apply .clang-format
+#   make clean
+
+MODE ?= dev
+OUT  := build/$(MODE)
+JOBS := $(shell nproc)
+
+ifneq ($(IN_BUILDROOT)$(filter 1,$(NATIVE)),)
+
+CC      := gcc
+PKGS    := libcrypto libssl p11-kit-1 libcurl lmdb libssh2 libseccomp libevent_core libevent_extra libevent_openssl jansson libcap
+WARN    := -Wall -Wextra -Wshadow -Wconversion -Wvla -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes \
+           -Wno-missing-field-initializers $(if $(CI)$(WERROR),-Werror)
+HARDEN  := -fno-common -fno-strict-aliasing -ftrivial-auto-var-init=zero -fstack-protector-strong \
+           -fstack-clash-protection -fcf-protection -fPIE
+# `bear`-free include path: headers are named from the top of the tree.
+CPPFLAGS := -I. -D_GNU_SOURCE -DOPENSSL_API_COMPAT=30500 -DOPENSSL_NO_DEPRECATED $(shell pkg-config --cflags $(PKGS))
+CFLAGS_dev  := -O2 -g -D_FORTIFY_SOURCE=3
+CFLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -DCERTKEEP_TEST=1
+CFLAGS_test := $(CFLAGS_dev) -DCERTKEEP_TEST=1
+CFLAGS_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -DCERTKEEP_TEST=1
+CFLAGS_analyze := -O1 -fanalyzer -Wno-analyzer-use-of-uninitialized-value
+ifeq ($(MODE),fuzz)
+CC := clang
+HARDEN := -fno-common -fno-strict-aliasing -fPIE
+endif
+CFLAGS  := -std=gnu17 $(WARN) $(HARDEN) $(CFLAGS_$(MODE))
+LDFLAGS := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(if $(filter asan,$(MODE)),-fsanitize=address,undefined)
+LIBS    := $(shell pkg-config --libs $(PKGS)) -ldl
+
+# One library per layer folder, one per process (all its files but main.c): tests link them.
+LAYERS    := base crypto ipc model
+DIRS_base := src/base
+DIRS_crypto := crypto
+DIRS_ipc  := src/ipc src/net src/sandbox
+DIRS_model := src/model
+PROCESSES := parent key core web ca deploy ctl
+
+sources = $(shell find $(1) -name '*.c' 2>/dev/null | LC_ALL=C sort)
+objects = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
+
+LAYER_LIBS := $(foreach l,$(LAYERS),$(OUT)/lib/lib$(l).a)
+BUILT   := $(foreach p,$(PROCESSES),$(if $(wildcard src/$(p)/main.c),$(p)))
+program = $(OUT)/bin/$(if $(filter ctl,$(1)),certkeep,certkeep-$(1))
+BINS    := $(foreach p,$(BUILT),$(call program,$(p)))
+# Test programs: unit and message tests, and every double the end-to-end tests start.
+TESTS   := $(patsubst tests/%.c,$(OUT)/tests/%,$(shell find tests/unit tests/ipc -name 'test_*.c' 2>/dev/null | LC_ALL=C sort))
+DOUBLES := $(patsubst tests/%.c,$(OUT)/tests/%,$(shell find tests/doubles tests/bench -name '*.c' 2>/dev/null))
+FUZZERS := $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+
+.PHONY: all bins tests doubles fuzzers analyze
+all: bins
+bins: $(BINS)
+tests: $(TESTS)
+doubles: $(DOUBLES)
+fuzzers: $(FUZZERS)
+.SECONDARY:
+
+$(OUT)/obj/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+define layer_rule
+$(OUT)/lib/lib$(1).a: $(call objects,$(call sources,$(DIRS_$(1))))
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	ar rcsD $$@ $$^
+endef
+$(foreach l,$(LAYERS),$(eval $(call layer_rule,$(l))))
+
+define process_rule
+$(OUT)/lib/libproc_$(1).a: $(call objects,$(filter-out src/$(1)/main.c,$(call sources,src/$(1))))
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	ar rcsD $$@ $$^
+$(call program,$(1)): $(OUT)/obj/src/$(1)/main.o $(OUT)/lib/libproc_$(1).a $(LAYER_LIBS)
+	@mkdir -p $$(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $$@ $$< $(OUT)/lib/libproc_$(1).a -Wl,--start-group $(LAYER_LIBS) -Wl,--end-group $(LIBS)
+endef
+$(foreach p,$(PROCESSES),$(eval $(call process_rule,$(p))))
+
+# A test under tests/unit/src/PROCESS or tests/ipc/test_PROCESS*.c links that process's library too.
+.SECONDEXPANSION:
+proc_of = $(foreach p,$(PROCESSES),$(if $(or $(findstring /src/$(p)/,$(1)),$(findstring /test_$(p),$(1)),$(findstring /$(p)_,$(1))),$(OUT)/lib/libproc_$(p).a))
+$(OUT)/tests/%: $(OUT)/obj/tests/%.o $$(call proc_of,/$$*) $(LAYER_LIBS)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(call proc_of,/$*) -Wl,--start-group $(LAYER_LIBS) -Wl,--end-group $(LIBS) -lcmocka
+
+# fuzz_PROCESS_thing.c links the library of that process.
+$(OUT)/fuzz/%: $(OUT)/obj/tests/fuzz/%.o $$(foreach p,$(PROCESSES),$$(if $$(findstring fuzz_$(p)_,$$*),$(OUT)/lib/libproc_$(p).a)) $(LAYER_LIBS)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -fsanitize=fuzzer,address,undefined -o $@ $(filter %.o,$^) $(filter $(OUT)/lib/libproc_%,$^) -Wl,--start-group $(LAYER_LIBS) -Wl,--end-group $(LIBS)
+
+analyze: $(call objects,$(call sources,src crypto))
+
+.PHONY: check asan fuzz lint run bench web format interop
+check:
+	tests/check.sh
+asan:
+	$(MAKE) -j$(JOBS) MODE=asan bins tests
+fuzz:
+	$(MAKE) -j$(JOBS) MODE=fuzz fuzzers
+	tests/fuzz.sh "$(or $(TIME),0)"
+lint:
+	tests/lint/all.sh
+run:
+	tests/demo/run.sh
+interop:
+	tests/interop.sh
+bench:
+	tests/bench/run.sh
+web:
+	web/build.sh
+format:
+	find src crypto tests -name '*.[ch]' | xargs clang-format -i
+
+-include $(shell find $(OUT)/obj -name '*.d' 2>/dev/null)
+
+else # outside the build root: the same target, inside it
+
+TARGETS := all bins tests doubles fuzzers analyze check asan fuzz lint run bench web format interop
+.PHONY: $(TARGETS)
+all: ;@board/common/buildroot.sh run make -j$(JOBS) $(PASS) all
+$(filter-out all,$(TARGETS)): ;@board/common/buildroot.sh run make -j$(JOBS) $(PASS) $@
+PASS = MODE=$(MODE) $(foreach v,CI WERROR ONCE UNIT TIME SIZE UI_PORT SSH_PORT HTTP_PORT ADDRESS KEEP ONLY,$(if $($(v)),$(v)='$($(v))'))
+
+endif
+
+.PHONY: clean
+clean:
+	rm -rf build web/dist
