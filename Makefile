@@ -36,7 +36,7 @@ CC := clang
 HARDEN := -fno-common -fno-strict-aliasing -fPIE
 endif
 CFLAGS  := -std=gnu17 $(WARN) $(HARDEN) $(CFLAGS_$(MODE))
-LDFLAGS := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(if $(filter asan,$(MODE)),-fsanitize=address,undefined)
+LDFLAGS := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
 LIBS    := $(shell pkg-config --libs $(PKGS)) -ldl
 
 # One library per layer folder, one per process (all its files but main.c): tests link them.
