@@ -20,7 +20,7 @@ enum field_kind {
     FIELD_URL,    /* char *: https URL (http only with FIELD_HTTP_OK); no user info, no fragment */
     FIELD_PATH,   /* char *: absolute path, no dot segments */
     FIELD_EMAIL,  /* char * */
-    FIELD_ENUM,   /* char *: one of `choices` */
+    FIELD_ENUM,   /* char *: one of `choices`; "" only when listed or not required */
     FIELD_ID,     /* char *: identifier of a record (id_new); `choices` names the table */
     FIELD_INT,    /* int64_t: min..max */
     FIELD_BOOL,   /* bool */
@@ -58,7 +58,7 @@ struct field {
     unsigned flags;
     size_t offset;       /* offsetof the struct */
     int64_t min, max;    /* bytes for text, value for int; max 0 means the kind's default */
-    const char *choices; /* ENUM: space-separated; ID: table */
+    const char *choices; /* ENUM: values parted by '|' (they may hold spaces); ID: table */
     const char *initial; /* default as text, or NULL */
     const char *help;    /* one line */
     const char *example;
