@@ -1,6 +1,6 @@
 /* Distinguished names and subject alternative names <-> text (RFC 4514, RFC 5280 4.2.1.6). */
 #pragma once
-#include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 #include "src/base/buf.h"
 #include "src/base/err.h"
