@@ -75,15 +75,22 @@ void fields_init(const struct fields *f, void *record); /* defaults */
 void fields_free(const struct fields *f, void *record); /* wipes secrets; record is zero after */
 /*
  * Reads an API body into `record` (inited by the caller). patch: absent members stay as they are
- * and required ones may be absent when already set. Unknown members are errors. On failure the
- * record is unchanged. The error names the member by its label and says what is expected.
+ * and required ones may be absent when already set (a required secret always may: it is stored
+ * sealed, not in the record). null gives a member its default back; empty text means no value.
+ * Unknown, hidden and read-only members are errors. On failure the record is unchanged. The error
+ * names the member by its label and says what is expected.
  */
 int fields_from_json(const struct fields *f, const json_t *body, bool patch, void *record, struct err *e);
-/* For API answers and store values: secrets are left out ("has_NAME": true/false instead). */
+/* For store values: secrets are left out ("has_NAME": true/false instead). */
 json_t *fields_to_json(const struct fields *f, const void *record);
-/* Reads back what fields_to_json wrote (secrets stay empty). */
+/* For API answers: the same without the FIELD_HIDDEN members. */
+json_t *fields_to_api(const struct fields *f, const void *record);
+/*
+ * Reads back what fields_to_json wrote: secrets stay as they are, members of a newer or older
+ * table are ignored or keep their default. On failure the record is unchanged.
+ */
 int fields_load(const struct fields *f, const json_t *stored, void *record, struct err *e);
-/* Everything, secrets included, for a message between processes; out is a secret buf. */
+/* Everything, secrets included, for a message between processes; out is (or becomes) a secret buf. */
 void fields_encode(const struct fields *f, const void *record, struct buf *out);
 int fields_decode(const struct fields *f, struct blob in, void *record, struct err *e);
 /* The form and the check as JSON: {"name","fields":[{name,label,kind,required,min,max,choices,...}]} */
