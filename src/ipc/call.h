@@ -17,7 +17,8 @@ struct reply {
     bool secret;
     bool mapped; /* mem is a read-only mapping */
 };
-void reply_done(struct reply *r); /* wipes when secret, frees, closes an untaken fd; OWN(reply_done) */
+void reply_done(
+    struct reply *r); /* wipes when secret, frees, closes an untaken fd; OWN(reply_done) */
 
 /* `out` may be NULL when the reply says nothing (DONE). */
 int call_raw(struct channel *c, enum msg_type type, const struct buf *body, int fd,

@@ -1,4 +1,5 @@
-/* The provider's signing callback: one KEY_SIGN to `key` and its answer (deadline 2 s, 30 s in a fiber). */
+/* The provider's signing callback: one KEY_SIGN to `key` and its answer (deadline 2 s, 30 s in a
+ * fiber). */
 #pragma once
 #include "src/base/buf.h"
 #include "src/ipc/channel.h"
