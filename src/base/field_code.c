@@ -299,8 +299,8 @@ static int list_load(const json_t *v, void *member, struct err *e)
     json_t *item;
     size_t i;
 
-    if (!json_is_array(v))
-        return err_set(e, ERR_STORE, "expected a list");
+    if (!json_is_array(v) || json_array_size(v) > FIELD_LIST_MAX)
+        return err_set(e, ERR_STORE, "expected a list of at most %d texts", FIELD_LIST_MAX);
     json_array_foreach(v, i, item)
     {
         if (!json_is_string(item))

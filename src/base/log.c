@@ -31,7 +31,8 @@ void log_open(const char *process, bool debug)
     state.debug = debug;
 }
 
-static void write_line(const char *level, const char *event, const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static void write_line(const char *level, const char *event,
+                                                             const char *fmt, va_list ap)
 {
     char line[LINE_BYTES], when[TIME_TEXT_BYTES];
     int64_t ms = now_ms();
