@@ -305,8 +305,8 @@ static void test_call_on_main_stack(void **state)
         keyclient_sign(p->web, 1, 2, blob_str("envelope"), blob_str("tbs"), &signature, &e), 0);
     assert_true(blob_eq(buf_blob(&signature), blob_str("tbs")));
     assert_int_equal(p->web_got, 0); /* kept for the loop */
-    run(p);
-    assert_int_equal(p->web_got, 3);
+    while (p->web_got < 3)
+        run(p);
 }
 
 static void test_call_on_main_stack_fails(void **state)
@@ -553,6 +553,7 @@ static void test_receive_closes_on_wrong_packets(void **state)
     };
     struct pair *p = *state;
 
+    channel_free(TAKE(p->web));
     for (size_t i = 0; i < COUNT(cases); i++) {
         int fds[2];
         struct err e;
