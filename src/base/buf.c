@@ -110,7 +110,7 @@ void buf_addf(struct buf *b, const char *fmt, ...)
 
 static void add_be(struct buf *b, uint64_t v, size_t bytes)
 {
-    uint8_t out[8];
+    uint8_t out[8] = {0};
 
     for (size_t i = 0; i < bytes; i++)
         out[i] = (uint8_t)(v >> (8 * (bytes - 1 - i)));

@@ -13,9 +13,12 @@
 struct fiber;
 typedef void (*fiber_fn)(void *arg);
 
-#define FIBER_STACK_BYTES (256 * 1024) /* address space; only touched pages are resident */
+#define FIBER_STACK_BYTES ((size_t)256 * 1024) /* address space; only touched pages are resident */
 
-/* Starts `fn` now, on a new stack with a guard page; returns at its first yield or its end. */
+/*
+ * Starts `fn` now, on a new stack with a guard page; returns at its first yield or its end. A bug
+ * that ends the process while yields are forbidden.
+ */
 void fiber_start(struct loop *l, fiber_fn fn, void *arg);
 struct fiber *fiber_self(void); /* NULL on the main stack */
 void fiber_yield(void);         /* until fiber_resume */

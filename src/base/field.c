@@ -119,8 +119,7 @@ static int check_known(const struct fields *f, const json_t *body, struct err *e
 
     if (!json_is_object(body))
         return err_set(e, ERR_INPUT, "expected an object");
-    json_object_foreach((json_t *)body, name, v)
-    {
+    json_object_foreach ((json_t *)body, name, v) {
         size_t i = 0;
         while (i < f->n && strcmp(f->v[i].name, name) != 0)
             i++;

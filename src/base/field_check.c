@@ -235,8 +235,7 @@ static int read_list(const struct field *f, const json_t *v, void *member, struc
 
     if (!json_is_array(v) || json_array_size(v) > FIELD_LIST_MAX)
         return err_set(e, ERR_INPUT, "expected a list of at most %d texts", FIELD_LIST_MAX);
-    json_array_foreach(v, i, item)
-    {
+    json_array_foreach (v, i, item) {
         const char *text = json_string_value(item);
         size_t n = json_string_length(item);
         if (!text || n == 0 || (int64_t)n > field_max(f) || !text_clean(text, n, NULL))

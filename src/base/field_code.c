@@ -301,8 +301,7 @@ static int list_load(const json_t *v, void *member, struct err *e)
 
     if (!json_is_array(v) || json_array_size(v) > FIELD_LIST_MAX)
         return err_set(e, ERR_STORE, "expected a list of at most %d texts", FIELD_LIST_MAX);
-    json_array_foreach(v, i, item)
-    {
+    json_array_foreach (v, i, item) {
         if (!json_is_string(item))
             return err_set(e, ERR_STORE, "expected a list of texts");
         strs_add(member, json_string_value(item));

@@ -153,14 +153,13 @@ int json_opt_strs(const json_t *o, const char *name, size_t max_count, size_t ma
         return 0;
     if (!json_is_array(v) || json_array_size(v) > max_count)
         return err_set(e, ERR_INPUT, "%s: expected a list of at most %zu texts", name, max_count);
-    json_array_foreach(
-        v, i, item) if (!json_is_string(item) ||
-                        json_string_length(item) >
-                            max_each) return err_set(e, ERR_INPUT,
-                                                     "%s[%zu]: expected text of at most %zu bytes",
-                                                     name, i, max_each);
+    json_array_foreach (v, i, item)
+        if (!json_is_string(item) || json_string_length(item) > max_each)
+            return err_set(e, ERR_INPUT, "%s[%zu]: expected text of at most %zu bytes", name, i,
+                           max_each);
     struct strs got = {0};
-    json_array_foreach(v, i, item) strs_add(&got, json_string_value(item));
+    json_array_foreach (v, i, item)
+        strs_add(&got, json_string_value(item));
     strs_free(out);
     *out = got;
     return 0;
@@ -223,8 +222,7 @@ int json_only(const json_t *o, const char *const *names, struct err *e)
 
     if (!json_is_object(o))
         return err_set(e, ERR_INPUT, "expected an object");
-    json_object_foreach((json_t *)o, name, v)
-    {
+    json_object_foreach ((json_t *)o, name, v) {
         size_t i = 0;
         while (names[i] && strcmp(names[i], name) != 0)
             i++;

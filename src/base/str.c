@@ -60,7 +60,7 @@ int parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *out, struc
 
 int parse_u32(const char *text, uint32_t min, uint32_t max, uint32_t *out, struct err *e)
 {
-    uint64_t v;
+    uint64_t v = 0;
 
     if (parse_u64(text, min, max, &v, e) < 0)
         return -1;
@@ -117,7 +117,7 @@ static bool number_unit(const char *text, const struct unit *units, size_t n, ui
 int parse_size(const char *text, uint64_t max, uint64_t *bytes, struct err *e)
 {
     static const struct unit units[] = {
-        {0, 1}, {'K', 1024}, {'M', 1024 * 1024}, {'G', 1024 * 1024 * 1024}};
+        {0, 1}, {'K', 1024}, {'M', UINT64_C(1) << 20}, {'G', UINT64_C(1) << 30}};
     uint64_t v;
 
     if (!number_unit(text, units, COUNT(units), &v) || v > max)
@@ -259,9 +259,11 @@ static size_t utf8_one(const unsigned char *s, size_t n)
 
 bool utf8_valid(const char *s, size_t n)
 {
-    for (size_t i = 0, len; i < n; i += len)
-        if ((len = utf8_one((const unsigned char *)s + i, n - i)) == 0)
+    for (size_t i = 0, len; i < n; i += len) {
+        len = utf8_one((const unsigned char *)s + i, n - i);
+        if (len == 0)
             return false;
+    }
     return true;
 }
 

@@ -224,7 +224,7 @@ static int grow(int depth)
 
 static void overflow(void *arg)
 {
-    *(volatile int *)arg = grow(FIBER_STACK_BYTES / 4096 + 16);
+    *(volatile int *)arg = grow((int)(FIBER_STACK_BYTES / 4096) + 16);
 }
 
 static void run_overflow(void)
