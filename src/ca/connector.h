@@ -16,11 +16,13 @@
 #include "src/net/http.h"
 
 struct ca;
+struct connector;
 
 /* One request of core. Everything is a loan for the time of the call. */
 struct ca_job {
     struct ca *ca;
     const struct connector_kind *kind;
+    const struct connector *connector_code;
     const char *connector; /* id */
     const void *settings;  /* struct KIND_settings, secrets in clear */
     struct named_blobs keys;
@@ -39,8 +41,8 @@ struct ca_job {
 
 struct ca_result {
     enum order_state state;
-    char *reference;   /* the CA's own number; malloc'ed, or NULL */
-    struct buf chain;  /* PEM or DER in any order, when ISSUED */
+    char *reference;  /* the CA's own number; malloc'ed, or NULL */
+    struct buf chain; /* PEM or DER in any order, when ISSUED */
     uint32_t retry_after_s;
     char detail[ERR_TEXT_BYTES];
 };
@@ -54,7 +56,8 @@ struct connector {
     unsigned requests_per_s, burst; /* HTTPS requests to one CA */
 };
 /* connector_local, connector_acme, ... */
-#define CONNECTOR(name, title, ca_type, help, members, keys) extern const struct connector connector_##name;
+#define CONNECTOR(name, title, ca_type, help, members, keys)                                       \
+    extern const struct connector connector_##name;
 #include "src/model/connectors.def"
 #undef CONNECTOR
 
@@ -62,16 +65,18 @@ struct connector {
 int ca_remember_connector(struct ca_job *job, struct blob memory, struct err *e);
 int ca_remember_order(struct ca_job *job, struct blob memory, struct err *e);
 /* A step of a test, for the person who watches it; state: running, ok, failed. */
-void ca_evidence(const struct ca_job *job, const char *step, const char *state, const char *fmt, ...)
-    __attribute__((format(printf, 4, 5)));
+void ca_evidence(const struct ca_job *job, const char *step, const char *state, const char *fmt,
+                 ...) __attribute__((format(printf, 4, 5)));
 /* Answers http-01 on port 80 (RFC 8555, 8.3) until called with an empty answer. */
 int ca_publish(struct ca_job *job, const char *token, const char *answer, struct err *e);
 /* One HTTPS request, inside the connector's rate limit. */
-int ca_http(struct ca_job *job, const struct http_request *q, struct http_response *out, struct err *e);
-/* A token key by its role in connectors.def: as a handle that signs for one purpose, or one signature. */
+int ca_http(struct ca_job *job, const struct http_request *q, struct http_response *out,
+            struct err *e);
+/* A token key by its role in connectors.def: as a handle that signs for one purpose, or one
+ * signature. */
 EVP_PKEY *ca_key(const struct ca_job *job, const char *role, uint32_t purpose, struct err *e);
-int ca_sign(const struct ca_job *job, const char *role, uint32_t purpose, uint32_t scheme, struct blob tbs,
-            struct buf *signature, struct err *e);
+int ca_sign(const struct ca_job *job, const char *role, uint32_t purpose, uint32_t scheme,
+            struct blob tbs, struct buf *signature, struct err *e);
 const struct named_blob *ca_key_blob(const struct ca_job *job, const char *role, struct err *e);
 OSSL_LIB_CTX *ca_context(const struct ca_job *job);
 struct loop *ca_loop(const struct ca_job *job);

@@ -48,7 +48,9 @@ int limits_lock(struct limits *l, const char *id, struct err *e)
     struct limit *x = find(l, id);
 
     if (!x || x->writing)
-        return err_set(e, ERR_LIMIT, "another test or revocation of this connector is running; it is tried again");
+        return err_set(
+            e, ERR_LIMIT,
+            "another test or revocation of this connector is running; it is tried again");
     x->writing = true;
     if (x->at_ms == INT64_MIN)
         x->at_ms = monotonic_ms() - 3600 * 1000;

@@ -14,14 +14,15 @@
 struct limits {
     struct limit {
         char id[64];
-        int64_t at_ms;       /* when milli was right */
-        int64_t milli;       /* thousandths of a token */
+        int64_t at_ms; /* when milli was right */
+        int64_t milli; /* thousandths of a token */
         bool writing;
     } v[LIMITS_MAX];
     size_t n;
 };
 
-/* Takes a token; returns how many milliseconds to wait first (0: go), counting the wait as spent. */
+/* Takes a token; returns how many milliseconds to wait first (0: go), counting the wait as spent.
+ */
 uint64_t limits_take(struct limits *l, const char *id, unsigned per_s, unsigned burst);
 /* ERR_LIMIT when another one is at it. */
 int limits_lock(struct limits *l, const char *id, struct err *e);

@@ -43,8 +43,8 @@ static bool get_revoked(struct reader *r, struct local_revoked *x)
 
 static bool get_all(struct reader *r, struct local_ca *ca)
 {
-    if (read_u8(r) != VERSION || !get_part(r, &ca->root) || !get_part(r, &ca->crl) || !get_time(r, &ca->crl_number) ||
-        !get_time(r, &ca->crl_this) || !get_time(r, &ca->crl_next))
+    if (read_u8(r) != VERSION || !get_part(r, &ca->root) || !get_part(r, &ca->crl) ||
+        !get_time(r, &ca->crl_number) || !get_time(r, &ca->crl_this) || !get_time(r, &ca->crl_next))
         return false;
     const uint32_t n = read_u32(r);
     if (r->failed || n > LOCAL_REVOKED_MAX)
@@ -63,7 +63,8 @@ int local_ca_decode(struct blob in, struct local_ca *out, struct err *e)
 
     if (in.n > 0 && !get_all(&r, &got)) {
         local_ca_free(&got);
-        return err_set(e, ERR_STORE, "the memory of the local CA is damaged; restore the latest backup");
+        return err_set(e, ERR_STORE,
+                       "the memory of the local CA is damaged; restore the latest backup");
     }
     *out = got;
     return 0;
@@ -110,8 +111,8 @@ int local_order_decode(struct blob in, struct local_order *out, struct err *e)
     const uint8_t version = read_u8(&r);
     const struct blob serial = read_bytes(&r, LOCAL_ORDER_SERIAL);
 
-    if (version != VERSION || r.failed || !get_time(&r, &got.not_before) || !get_time(&r, &got.not_after) ||
-        !reader_done(&r))
+    if (version != VERSION || r.failed || !get_time(&r, &got.not_before) ||
+        !get_time(&r, &got.not_after) || !reader_done(&r))
         return err_set(e, ERR_STORE, "the memory of the order is damaged; place a new order");
     memcpy(got.serial, serial.p, serial.n);
     *out = got;

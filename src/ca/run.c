@@ -1,0 +1,246 @@
+/*
+ * One request of core from message to answer, in a fiber: settings decoded, secrets opened, the
+ * connector called, and what every connector owes checked here: the certificate is for the key of
+ * the request, the chain is in order, and no secret is in any text that leaves.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "crypto/x509/chain.h"
+#include "src/base/fiber.h"
+#include "src/base/log.h"
+#include "src/base/own.h"
+#include "src/ca/ca.h"
+#include "src/ca/job.h"
+
+#define CALL_MS 15000
+
+static const struct {
+    const char *name;
+    const struct connector *connector;
+} connectors[] = {
+#define CONNECTOR(name, title, ca_type, help, members, keys) {#name, &connector_##name},
+#include "src/model/connectors.def"
+#undef CONNECTOR
+};
+
+static const struct connector *find_connector(const char *type)
+{
+    for (size_t i = 0; i < COUNT(connectors); i++)
+        if (str_eq(connectors[i].name, type))
+            return connectors[i].connector;
+    return NULL;
+}
+
+/* A request, kept until it is answered: the message itself is gone after its handler. */
+struct request {
+    struct ca *ca;
+    struct msg msg;
+    uint8_t *body;
+};
+
+typedef int (*operation)(struct ca_job *job, struct ca_result *out, struct err *e);
+
+static operation operation_of(const struct connector *c, enum msg_type type)
+{
+    switch (type) {
+    case MSG_CA_TEST:
+        return c->test;
+    case MSG_CA_ENROLL:
+        return c->enroll;
+    case MSG_CA_POLL:
+        return c->poll;
+    case MSG_CA_CANCEL:
+        return c->cancel;
+    case MSG_CA_REVOKE:
+        return c->revoke;
+    default:
+        return NULL;
+    }
+}
+
+static void result_free(struct ca_result *r)
+{
+    free(r->reference);
+    buf_free(&r->chain);
+}
+
+/* The issued chain as core stores it: the leaf of this request first, then its issuers, PEM. */
+static int finish_chain(const struct ca_job *job, struct ca_result *r, struct err *e)
+{
+    OWN(chain_free)
+    struct chain found = {0};
+    OWN(chain_free)
+    struct chain ordered = {0};
+    OWN(buf_free)
+    struct buf pem = BUF(CHAIN_MAX_CERTS * 2 * CERT_MAX_BYTES);
+
+    if (r->state != ORDER_ISSUED)
+        return 0;
+    if (chain_parse(buf_blob(&r->chain), &found, e) < 0 ||
+        chain_order(&found, buf_blob(&job->request.spki), false, &ordered, e) < 0 ||
+        chain_pem(&ordered, &pem, e) < 0)
+        return err_wrap(e, "issued certificate");
+    buf_free(&r->chain);
+    r->chain = pem;
+    pem = (struct buf){0};
+    return 0;
+}
+
+static int send_result(const struct request *q, const struct ca_job *job, struct ca_result *r,
+                       struct err *e)
+{
+    job_redact(job, r->detail);
+    if (q->msg.type == MSG_CA_TEST) {
+        const struct msg_CA_TESTED m = {.memory = bytes_blob(&job->memory), .detail = r->detail};
+        return reply_CA_TESTED(q->ca->core, q->msg.id, &m, e);
+    }
+    const struct msg_CA_ORDER m = {.state = r->state,
+                                   .reference = r->reference,
+                                   .order_memory = bytes_blob(&job->order_memory),
+                                   .chain_pem = buf_blob(&r->chain),
+                                   .retry_after_s = r->retry_after_s,
+                                   .detail = r->detail};
+    return reply_CA_ORDER(q->ca->core, q->msg.id, &m, e);
+}
+
+static int run_connector(const struct request *q, struct ca_job *job, const struct connector *c,
+                         struct err *e)
+{
+    const operation op = operation_of(c, q->msg.type);
+    const bool writes = q->msg.type == MSG_CA_TEST || q->msg.type == MSG_CA_REVOKE;
+    OWN(result_free)
+    struct ca_result r = {.chain = BUF(CHAIN_MAX_CERTS * CERT_MAX_BYTES)};
+
+    if (!op)
+        return err_set(e, ERR_CONFLICT, "%s does not offer this operation", job->kind->title);
+    if (writes && limits_lock(&q->ca->limits, job->connector, e) < 0)
+        return -1;
+    int got = op(job, &r, e);
+    if (got == 0)
+        got = finish_chain(job, &r, e);
+    if (writes)
+        limits_unlock(&q->ca->limits, job->connector);
+    if (got < 0) {
+        job_redact(job, e->text);
+        return -1;
+    }
+    log_info("ca.answer", "op=%s connector=%s order=%s state=%s", msg_name(q->msg.type),
+             log_q(job->connector), log_q(job->order), order_state_name(r.state));
+    return send_result(q, job, &r, e);
+}
+
+static int run_job(const struct request *q, struct err *e)
+{
+    OWN(job_free)
+    struct job j = {0};
+
+    if (job_decode(q->ca, &q->msg, &j, e) < 0)
+        return -1;
+    const struct connector *c = find_connector(j.job.kind->name);
+    if (!c)
+        return err_set(e, ERR_BUG, "connector kind %s has no code", j.job.kind->name);
+    j.job.connector_code = c;
+    if (job_open_secrets(&j, e) < 0)
+        return err_wrap(e, "secrets of the connector");
+    return run_connector(q, &j.job, c, e);
+}
+
+static void run_request(void *arg)
+{
+    struct request *q = arg;
+    struct err e = {0};
+    struct msg_CA_CSR csr;
+    int got;
+
+    if (q->msg.type == MSG_CA_CSR)
+        got = get_CA_CSR(&q->msg, &csr, &e) < 0 ? -1 : ca_make_csr(q->ca, q->msg.id, &csr, &e);
+    else
+        got = run_job(q, &e);
+    if (got < 0) {
+        log_warn("ca.failed", "op=%s code=%s why=%s", msg_name(q->msg.type), err_code_name(e.code),
+                 log_q(e.text));
+        reply_failed(q->ca->core, q->msg.id, &e);
+    }
+    free(q->body);
+    free(q);
+}
+
+void ca_message(struct channel *from, struct msg *m, void *arg)
+{
+    struct request *q = xcalloc(1, sizeof(*q));
+
+    (void)from;
+    q->ca = arg;
+    q->msg = *m;
+    q->msg.fd = -1;
+    q->body = xmemdup(m->body.p, m->body.n);
+    q->msg.body.p = q->body;
+    fiber_start(q->ca->loop, run_request, q);
+}
+
+static int remember(struct ca_job *job, const char *order, struct blob memory, struct bytes *kept,
+                    struct err *e)
+{
+    const struct msg_CA_REMEMBER m = {
+        .connector = job->connector, .order = order, .memory = memory};
+    OWN(reply_done)
+    struct reply r = {0};
+
+    if (call_CA_REMEMBER(job->ca->core, &m, MSG_DONE, CALL_MS, &r, e) < 0)
+        return err_wrap(e, "remember");
+    bytes_set(kept, memory);
+    return 0;
+}
+
+int ca_remember_connector(struct ca_job *job, struct blob memory, struct err *e)
+{
+    return remember(job, "", memory, &job->memory, e);
+}
+
+int ca_remember_order(struct ca_job *job, struct blob memory, struct err *e)
+{
+    return remember(job, job->order, memory, &job->order_memory, e);
+}
+
+void ca_evidence(const struct ca_job *job, const char *step, const char *state, const char *fmt,
+                 ...)
+{
+    char text[ERR_TEXT_BYTES];
+    struct err e;
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    job_redact(job, text);
+    const struct msg_CA_EVIDENCE m = {
+        .subject = job->connector, .step = step, .state = state, .text = text};
+    if (send_CA_EVIDENCE(job->ca->core, &m, &e) < 0)
+        log_warn("ca.evidence", "why=%s", log_q(e.text));
+}
+
+int ca_publish(struct ca_job *job, const char *token, const char *answer, struct err *e)
+{
+    const struct msg_CA_HTTP01 m = {.token = token, .answer = answer};
+    OWN(reply_done)
+    struct reply r = {0};
+
+    if (call_CA_HTTP01(job->ca->core, &m, MSG_DONE, CALL_MS, &r, e) < 0)
+        return err_wrap(e, "publish the http-01 answer");
+    return 0;
+}
+
+int ca_http(struct ca_job *job, const struct http_request *q, struct http_response *out,
+            struct err *e)
+{
+    const struct connector *c = job->connector_code;
+    const uint64_t wait_ms =
+        limits_take(&job->ca->limits, job->connector, c->requests_per_s, c->burst);
+
+    if (wait_ms > 0)
+        fiber_sleep(job->ca->loop, wait_ms);
+    return http_perform(job->ca->http, q, out, e);
+}
