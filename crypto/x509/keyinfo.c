@@ -48,17 +48,17 @@ char *keyinfo_name(const EVP_PKEY *key)
     return xstrdup(kind ? kind : "unknown");
 }
 
-const char *keyinfo_digest(const struct alg_info *alg)
+const EVP_MD *keyinfo_digest(const struct alg_info *alg)
 {
     switch (alg->default_scheme) {
     case SIGN_RSA_PKCS1_SHA256:
     case SIGN_RSA_PSS_SHA256:
     case SIGN_ECDSA_SHA256:
-        return "SHA256";
+        return EVP_sha256();
     case SIGN_RSA_PKCS1_SHA384:
     case SIGN_RSA_PSS_SHA384:
     case SIGN_ECDSA_SHA384:
-        return "SHA384";
+        return EVP_sha384();
     case SIGN_ED25519:
         return NULL;
     }
