@@ -278,7 +278,7 @@ static json_t *field_schema(const struct field *f)
     }
     if (f->kind == FIELD_ENUM) {
         struct strs choices = {0};
-        strs_split(&choices, f->choices, " ");
+        strs_split(&choices, f->choices, "|");
         json_put_strs(o, "choices", &choices);
         strs_free(&choices);
     }

@@ -135,7 +135,7 @@ static char *enum_text(const struct field *f, const char *text, struct err *e)
 {
     struct strs choices = {0};
 
-    strs_split(&choices, f->choices, " ");
+    strs_split(&choices, f->choices, "|");
     char *found = strs_has(&choices, text) ? xstrdup(text) : NULL;
     if (!found) {
         OWN(own_mem)
