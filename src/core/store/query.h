@@ -25,12 +25,13 @@ void query_free(struct query *q);
 DEFINE_OWN(struct query *, query, query_free)
 
 /*
- * {"items":[...],"columns":[names],"next":cursor or null,"total":n,"examined":n}. Items hold id, rev and the
- * chosen columns (secrets and hidden fields never). total counts the table, or the filtered index range when one
- * equality filter on an indexed column decides it, else null.
+ * {"items":[...],"columns":[names],"next":cursor or null,"total":n,"examined":n}. Items hold id,
+ * rev and the chosen columns (secrets and hidden fields never). total counts the table, or the
+ * filtered index range when one equality filter on an indexed column decides it, else null.
  */
 int query_run(struct txn *t, const struct query *q, json_t **out, struct err *e);
-/* All matching records as CSV (RFC 4180, cells that begin with = + - @ are quoted as text) or JSON lines; at most limit bytes. */
+/* All matching records as CSV (RFC 4180, cells that begin with = + - @ are quoted as text) or JSON
+ * lines; at most limit bytes. */
 int query_export(struct txn *t, const struct query *q, bool csv, struct buf *out, struct err *e);
 /* [{name,label,type,operators,choices,sortable,default}] for the list of a table. */
 json_t *query_columns(enum table table);

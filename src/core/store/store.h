@@ -31,10 +31,12 @@ void db_close(struct db *db);
 typedef void (*change_fn)(enum table table, const char *id, bool deleted, void *arg);
 void db_on_change(struct db *db, change_fn fn, void *arg);
 
-/* A write transaction is retried by nobody: keep it short. The map grows by itself at commit or begin. */
+/* A write transaction is retried by nobody: keep it short. The map grows by itself at commit or
+ * begin. */
 int txn_begin(struct db *db, bool write, struct txn **out, struct err *e);
-int txn_commit(struct txn **t, struct err *e); /* durable when it returns 0; *t is NULL afterwards */
-void txn_abort(struct txn **t);                /* OWN(txn_abort); accepts NULL */
+int txn_commit(struct txn **t,
+               struct err *e);  /* durable when it returns 0; *t is NULL afterwards */
+void txn_abort(struct txn **t); /* OWN(txn_abort); accepts NULL */
 
 /*
  * Records. row_get inits `record` itself (fields_init); the caller frees it with fields_free.
@@ -45,23 +47,35 @@ void txn_abort(struct txn **t);                /* OWN(txn_abort); accepts NULL *
 int row_get(struct txn *t, enum table table, const char *id, void *record, struct err *e);
 int row_put(struct txn *t, enum table table, void *record, struct err *e);
 int row_delete(struct txn *t, enum table table, const char *id, struct err *e);
-/* First record whose indexed `column` equals `value` (int and time: decimal text). ERR_NOT_FOUND. */
-int row_find(struct txn *t, enum table table, const char *column, const char *value, void *record, struct err *e);
+/* First record whose indexed `column` equals `value` (int and time: decimal text; text: ASCII case is ignored,
+ * as it is for UNIQUE). ERR_NOT_FOUND.
+ */
+int row_find(struct txn *t, enum table table, const char *column, const char *value, void *record,
+             struct err *e);
 /*
- * Records in order of an indexed column (NULL: of id), from the value `from` up (NULL: from the start);
- * fn returns 0 to go on, 1 to stop, -1 to fail. The record is freed after fn.
+ * Records in order of an indexed column (NULL: of id), from the value `from` up (NULL: from the
+ * start); fn returns 0 to go on, 1 to stop, -1 to fail. The record is freed after fn.
  */
 typedef int (*row_fn)(void *record, void *arg, struct err *e);
-int row_each(struct txn *t, enum table table, const char *column, const char *from, row_fn fn, void *arg, struct err *e);
-/* Number of records; with a column and value: of those with that value (cheap: kept or counted by the index). */
-int row_count(struct txn *t, enum table table, const char *column, const char *value, uint64_t *out, struct err *e);
+int row_each(struct txn *t, enum table table, const char *column, const char *from, row_fn fn,
+             void *arg, struct err *e);
+/* Number of records; with a column and value: of those with that value (cheap: kept or counted by
+ * the index). */
+int row_count(struct txn *t, enum table table, const char *column, const char *value, uint64_t *out,
+              struct err *e);
 
 /* Trails: entries numbered from 1 under an owner's id. */
 enum trail { TRAIL_JOURNAL = 1, TRAIL_LOG = 2, TRAIL_TIMELINE = 3, TRAIL_AUDIT = 4 };
-int trail_add(struct txn *t, enum trail trail, const char *owner, struct blob entry, uint64_t *seq, struct err *e);
+int trail_add(struct txn *t, enum trail trail, const char *owner, struct blob entry, uint64_t *seq,
+              struct err *e);
 typedef int (*trail_fn)(uint64_t seq, struct blob entry, void *arg, struct err *e);
-int trail_each(struct txn *t, enum trail trail, const char *owner, uint64_t from_seq, trail_fn fn, void *arg, struct err *e);
-int trail_drop(struct txn *t, enum trail trail, const char *owner, struct err *e); /* never of TRAIL_AUDIT */
+int trail_each(struct txn *t, enum trail trail, const char *owner, uint64_t from_seq, trail_fn fn,
+               void *arg, struct err *e);
+int trail_drop(struct txn *t, enum trail trail, const char *owner,
+               struct err *e); /* never of TRAIL_AUDIT */
+
+/* ERR_STORE unless records, indexes and counters agree; reads everything. */
+int store_check(struct txn *t, struct err *e);
 
 /* Settings and small internal values by name; absent gives ERR_NOT_FOUND. value is malloc'ed. */
 int setting_get(struct txn *t, const char *name, char **value, struct err *e);
