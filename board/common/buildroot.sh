@@ -10,6 +10,7 @@
 #
 # Environment: MIRROR   Debian mirror (default: the one of the host's own apt sources)
 #              NATIVE=1 use this host as it is (it must be trixie with build.packages installed)
+#              KEEP_DAYS=14 remove a root that was not used for so many days when a new one is made
 #              KEEP_NET=0 gives the run a network of its own with loopback only
 set -eu
 
@@ -25,7 +26,7 @@ packages() { sed 's/#.*//' "$list" | tr -s ' \n' '\n' | sed '/^$/d'; }
 
 as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"
-    elif command -v sudo >/dev/null; then sudo --preserve-env=XDG_CACHE_HOME,HOME,MIRROR,KEEP_NET "$@"
+    elif command -v sudo >/dev/null; then sudo --preserve-env=XDG_CACHE_HOME,HOME,MIRROR,KEEP_NET,KEEP_DAYS "$@"
     else die "needs root: run it as root, or install sudo"; fi
 }
 
@@ -75,16 +76,26 @@ make_root() {
     mv "$1.new" "$1"
 }
 
+# Checkouts of different package lists share the cache: each root stays until nobody used it for
+# KEEP_DAYS. The time of last use lies beside the root, because a root in use never changes.
 ensure_root() {
     root=$(root_path)
-    [ -d "$root" ] && return
-    mkdir -p "$cache"
-    exec 9>"$cache/lock"
-    flock 9
-    [ -d "$root" ] || { rm -rf "$root.new"; make_root "$root"; }
-    flock -u 9
-    # A root of an older package list is of no more use.
-    for old in "$cache"/root-*; do [ "$old" = "$root" ] || rm -rf "$old"; done
+    if [ ! -d "$root" ]; then
+        mkdir -p "$cache"
+        exec 9>"$cache/lock"
+        flock 9
+        [ -d "$root" ] || { rm -rf "$root.new"; make_root "$root"; }
+        drop_unused_roots
+        flock -u 9
+    fi
+    : >"$cache/used-${root##*/}"
+}
+
+drop_unused_roots() {
+    find "$cache" -maxdepth 1 -name 'used-root-*' -mtime +"${KEEP_DAYS:-14}" | while read -r mark; do
+        old=$cache/${mark##*/used-}
+        [ "$old" = "$root" ] || rm -rf "$old" "$mark"
+    done
 }
 
 # Enters the root: own mounts, processes and /dev; the host's /sys and /proc/sys are read-only.
