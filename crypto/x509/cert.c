@@ -205,6 +205,20 @@ void cert_info_free(struct cert_info *i)
     *i = (struct cert_info){0};
 }
 
+/* Names and extensions are printed as they are: what is no text (text_clean) becomes dots. */
+static void make_clean(struct buf *text)
+{
+    bool utf8 = utf8_valid((const char *)text->p, text->n);
+    for (size_t i = 0; i < text->n; i++) {
+        uint8_t *c = &text->p[i];
+        bool c0 = (*c < ' ' && *c != '\n' && *c != '\t') || *c == 0x7f;
+        if (utf8 && *c == 0xc2 && c[1] < 0xa0) /* U+0080 to U+009F; valid, so c[1] is there */
+            *c = c[1] = '.';
+        else if (c0 || (*c >= 0x80 && !utf8))
+            *c = '.';
+    }
+}
+
 int cert_text(const X509 *cert, struct buf *out, struct err *e)
 {
     OWN(own_bio)
@@ -217,13 +231,7 @@ int cert_text(const X509 *cert, struct buf *out, struct err *e)
     buf_add_bio(&text, bio);
     if (buf_check(&text, "certificate text", e) < 0)
         return -1;
-    /* Extensions are printed as they are: what is no text becomes a dot. */
-    bool utf8 = utf8_valid((const char *)text.p, text.n);
-    for (size_t i = 0; i < text.n; i++) {
-        uint8_t c = text.p[i];
-        if ((c < ' ' && c != '\n' && c != '\t') || c == 0x7f || (c >= 0x80 && !utf8))
-            text.p[i] = '.';
-    }
+    make_clean(&text);
     buf_add_blob(out, buf_blob(&text));
     return buf_check(out, "certificate text", e);
 }

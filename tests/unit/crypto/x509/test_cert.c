@@ -110,6 +110,30 @@ static void test_cert_text_is_readable(void **state)
     assert_true(text_clean((const char *)text.p, text.n, "\n\t"));
 }
 
+/* A subject in an old string type may hold U+0085, which terminals take for a line end. */
+static void test_cert_text_hides_c1_controls(void **state)
+{
+    (void)state;
+    OWN(own_pkey)
+    EVP_PKEY *key = NULL;
+    OWN(own_x509)
+    X509 *cert = sample("p-256", &key);
+    OWN(own_x509_name)
+    X509_NAME *name = X509_NAME_new();
+    OWN(buf_free)
+    struct buf text = BUF(65536);
+    struct cert_info info = {0};
+    struct err e = {0};
+    X509_NAME_add_entry_by_NID(name, NID_commonName, V_ASN1_T61STRING,
+                               (const unsigned char *)"a\x85z", 3, -1, 0);
+    X509_set_subject_name(cert, name);
+    assert_int_equal(cert_text(cert, &text, NULL), 0);
+    assert_true(text_clean((const char *)text.p, text.n, "\n\t"));
+    assert_non_null(strstr(buf_cstr(&text), "CN = a..z"));
+    assert_int_equal(cert_describe(cert, &info, &e), -1);
+    assert_int_equal(e.code, ERR_INPUT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -117,6 +141,7 @@ int main(void)
         cmocka_unit_test(test_cert_describe_without_common_name),
         cmocka_unit_test(test_cert_parse_refuses),
         cmocka_unit_test(test_cert_text_is_readable),
+        cmocka_unit_test(test_cert_text_hides_c1_controls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
