@@ -9,9 +9,10 @@
 #include "src/ipc/process.h"
 
 struct confine_paths {
-    const char *state;  /* writable folder of this process, or NULL */
+    const char *state;      /* writable folder of this process, or NULL */
     const char *extra_read; /* one more readable path, or NULL (static files, trust anchors) */
 };
 
-/* Fails closed: on any error the process must exit. notice (>= 256 bytes) is "" when all is in place. */
+/* Fails closed: on any error the process must exit. notice (>= 256 bytes) is "" when all is in
+ * place. */
 int confine(enum process self, const struct confine_paths *paths, char notice[256], struct err *e);
