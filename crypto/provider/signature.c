@@ -28,43 +28,31 @@ struct sign_ctx {
     struct buf tbs;
 };
 
-/* What each scheme is made of, and its AlgorithmIdentifier (RFC 8017 A.2.4, RFC 5758 3.2, RFC 8410
- * 3). RSA-PSS has none: it is for TLS here, certificates and requests are signed with PKCS #1. */
+/* AlgorithmIdentifiers in DER: RFC 8017, A.2.4; RFC 5758, 3.2; RFC 8410, 3. */
+#define ID(der) (sizeof(der) - 1), der
+#define ID_RSA_SHA256 ID("\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0b\x05\x00")
+#define ID_RSA_SHA384 ID("\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0c\x05\x00")
+#define ID_ECDSA_SHA256 ID("\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02")
+#define ID_ECDSA_SHA384 ID("\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x03")
+#define ID_ED25519 ID("\x30\x05\x06\x03\x2b\x65\x70")
+/* RSA-PSS is for TLS here: certificates and requests are signed with PKCS #1. */
+#define ID_NONE ID("")
+
 static const struct scheme {
-    enum sign_scheme scheme;
     const char *kind;
+    enum sign_scheme scheme;
     enum digest digest;
     bool pss;
     size_t id_n;
-    uint8_t id[15];
+    const char *id;
 } schemes[] = {
-    {SIGN_RSA_PKCS1_SHA256,
-     "RSA",
-     DIGEST_SHA256,
-     false,
-     15,
-     {0x30, 0x0d, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 11, 5, 0}},
-    {SIGN_RSA_PKCS1_SHA384,
-     "RSA",
-     DIGEST_SHA384,
-     false,
-     15,
-     {0x30, 0x0d, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 12, 5, 0}},
-    {SIGN_RSA_PSS_SHA256, "RSA", DIGEST_SHA256, true, 0, {0}},
-    {SIGN_RSA_PSS_SHA384, "RSA", DIGEST_SHA384, true, 0, {0}},
-    {SIGN_ECDSA_SHA256,
-     "EC",
-     DIGEST_SHA256,
-     false,
-     12,
-     {0x30, 0x0a, 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2}},
-    {SIGN_ECDSA_SHA384,
-     "EC",
-     DIGEST_SHA384,
-     false,
-     12,
-     {0x30, 0x0a, 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 3}},
-    {SIGN_ED25519, "ED25519", DIGEST_NONE, false, 7, {0x30, 5, 6, 3, 0x2b, 0x65, 0x70}},
+    {"RSA", SIGN_RSA_PKCS1_SHA256, DIGEST_SHA256, false, ID_RSA_SHA256},
+    {"RSA", SIGN_RSA_PKCS1_SHA384, DIGEST_SHA384, false, ID_RSA_SHA384},
+    {"RSA", SIGN_RSA_PSS_SHA256, DIGEST_SHA256, true, ID_NONE},
+    {"RSA", SIGN_RSA_PSS_SHA384, DIGEST_SHA384, true, ID_NONE},
+    {"EC", SIGN_ECDSA_SHA256, DIGEST_SHA256, false, ID_ECDSA_SHA256},
+    {"EC", SIGN_ECDSA_SHA384, DIGEST_SHA384, false, ID_ECDSA_SHA384},
+    {"ED25519", SIGN_ED25519, DIGEST_NONE, false, ID_ED25519},
 };
 
 static const struct scheme *scheme_of(const struct sign_ctx *c)

@@ -92,8 +92,15 @@ static struct label subject_of(const X509_NAME *name)
     struct label l = {"(unreadable name)"};
     OWN(buf_free)
     struct buf text = BUF(64 * 1024);
-    if (name_print(name, &text, NULL) == 0)
-        snprintf(l.text, sizeof l.text, "%s", text.n ? buf_cstr(&text) : "(empty name)");
+    if (name_print(name, &text, NULL) < 0)
+        return l;
+    if (text.n == 0)
+        buf_add_str(&text, "(empty name)");
+    size_t n = text.n < sizeof l.text ? text.n : sizeof l.text - 1;
+    while (n < text.n && n > 0 && (text.p[n] & 0xc0) == 0x80) /* not within a character */
+        n--;
+    memcpy(l.text, text.p, n);
+    l.text[n] = '\0';
     return l;
 }
 

@@ -12,6 +12,14 @@ static bool group_name(const EVP_PKEY *key, char *out, size_t n)
     return EVP_PKEY_is_a(key, "EC") && EVP_PKEY_get_group_name(key, out, n, &got) == 1;
 }
 
+static const struct alg_info *rsa_alg(int bits)
+{
+    for (size_t i = 0; i < alg_table_n; i++)
+        if (alg_table[i].bits == bits && scheme_fits(alg_table[i].alg, SIGN_RSA_PKCS1_SHA256))
+            return &alg_table[i];
+    return NULL;
+}
+
 const struct alg_info *keyinfo_alg(const EVP_PKEY *key)
 {
     char group[80];
@@ -19,20 +27,17 @@ const struct alg_info *keyinfo_alg(const EVP_PKEY *key)
         return NULL;
     if (EVP_PKEY_is_a(key, "ED25519"))
         return alg_find(KEY_ED25519);
-    if (EVP_PKEY_is_a(key, "RSA")) {
-        int bits = EVP_PKEY_get_bits(key);
-        return alg_find(bits == 2048   ? KEY_RSA_2048
-                        : bits == 3072 ? KEY_RSA_3072
-                        : bits == 4096 ? KEY_RSA_4096
-                                       : (enum key_alg)0);
-    }
+    if (EVP_PKEY_is_a(key, "RSA"))
+        return rsa_alg(EVP_PKEY_get_bits(key));
     if (!group_name(key, group, sizeof group)) {
         ERR_clear_error();
         return NULL;
     }
-    return alg_find(str_eq(group, "prime256v1") || str_eq(group, "P-256")  ? KEY_P256
-                    : str_eq(group, "secp384r1") || str_eq(group, "P-384") ? KEY_P384
-                                                                           : (enum key_alg)0);
+    if (str_eq(group, "prime256v1") || str_eq(group, "P-256"))
+        return alg_find(KEY_P256);
+    if (str_eq(group, "secp384r1") || str_eq(group, "P-384"))
+        return alg_find(KEY_P384);
+    return NULL;
 }
 
 char *keyinfo_name(const EVP_PKEY *key)

@@ -94,7 +94,8 @@ UNUSED static int pki_sign(void *arg, uint32_t purpose, uint32_t scheme, struct 
 
 UNUSED static EVP_PKEY *pki_handle(OSSL_LIB_CTX *ctx, EVP_PKEY *key, uint32_t purpose)
 {
-    OWN(buf_free) struct buf spki = BUF(8192);
+    OWN(buf_free)
+    struct buf spki = BUF(8192);
     struct err e = {0};
     pki_spki(key, &spki);
     EVP_PKEY *handle = provider_key(ctx, buf_blob(&spki), blob_str("envelope"), purpose, &e);
@@ -103,7 +104,8 @@ UNUSED static EVP_PKEY *pki_handle(OSSL_LIB_CTX *ctx, EVP_PKEY *key, uint32_t pu
     return handle;
 }
 
-/* A certificate by its parts; NULL issuer: self-signed by `key`. Zero fields take a sane default. */
+/* A certificate by its parts; NULL issuer: self-signed by `key`. Zero fields take a sane default.
+ */
 struct pki_spec {
     const char *subject;
     const char *names; /* SANs, separated by blanks; NULL: none */
@@ -150,7 +152,8 @@ UNUSED static X509 *pki_cert(struct pki_spec s)
                     : s.server           ? "serverAuth"
                                          : "clientAuth");
     if (s.names) {
-        OWN(strs_free) struct strs list = {0};
+        OWN(strs_free)
+        struct strs list = {0};
         GENERAL_NAMES *sans = NULL;
         strs_split(&list, s.names, " ");
         assert_int_equal(san_from_strs(&list, &sans, NULL), 0);

@@ -153,6 +153,25 @@ static void test_chain_order_names_the_fault(void **state)
     }
 }
 
+/* A name too long for the message is cut between characters, so the text stays UTF-8. */
+static void test_chain_order_error_stays_utf8(void **state)
+{
+    (void)state;
+    for (size_t pad = 0; pad < 4; pad++) {
+        OWN(buf_free)
+        struct buf subject = BUF(512);
+        buf_add(&subject, "CN=xxxx", 4 + pad);
+        for (int i = 0; i < 60; i++)
+            buf_add_str(&subject, "\xe2\x82\xac");
+        OWN(own_x509)
+        X509 *odd = make(buf_cstr(&subject), fx.other_key, NULL, NULL);
+        struct chain in = {.v = {odd}, .n = 1}, out = {0};
+        struct err e = {0};
+        assert_int_equal(chain_order(&in, buf_blob(&fx.spki), true, &out, &e), -1);
+        assert_true(utf8_valid(e.text, strlen(e.text)));
+    }
+}
+
 static void test_chain_order_keeps_a_self_signed_leaf(void **state)
 {
     (void)state;
@@ -287,6 +306,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_chain_order_from_any_order),
         cmocka_unit_test(test_chain_order_names_the_fault),
+        cmocka_unit_test(test_chain_order_error_stays_utf8),
         cmocka_unit_test(test_chain_order_keeps_a_self_signed_leaf),
         cmocka_unit_test(test_chain_order_ends_at_a_cross_signed_root),
         cmocka_unit_test(test_chain_check),
