@@ -12,5 +12,7 @@ struct hpke_key; /* the private half stays inside this process */
 int hpke_key_new(struct hpke_key **out, struct err *e);
 void hpke_key_free(struct hpke_key *k);
 int hpke_public(const struct hpke_key *k, struct buf *out, struct err *e); /* 32 bytes */
-int hpke_seal(struct blob recipient, const char *info, struct blob plain, struct buf *sealed, struct err *e);
-int hpke_open(const struct hpke_key *k, const char *info, struct blob sealed, struct secret *plain, struct err *e);
+int hpke_seal(struct blob recipient, const char *info, struct blob plain, struct buf *sealed,
+              struct err *e);
+int hpke_open(const struct hpke_key *k, const char *info, struct blob sealed, struct secret *plain,
+              struct err *e);

@@ -1,4 +1,5 @@
-/* Argon2id (RFC 9106) for passwords and the unlock passphrase; HKDF-SHA256 (RFC 5869) for derived keys. */
+/* Argon2id (RFC 9106) for passwords and the unlock passphrase; HKDF-SHA256 (RFC 5869) for derived
+ * keys. */
 #pragma once
 #include "src/base/buf.h"
 #include "src/base/err.h"

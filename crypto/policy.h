@@ -55,8 +55,8 @@ struct alg_info {
     int bits;
     enum sign_scheme default_scheme;
 };
-const struct alg_info *alg_find(enum key_alg alg);     /* NULL if unknown */
-const struct alg_info *alg_by_name(const char *name);  /* NULL if unknown */
+const struct alg_info *alg_find(enum key_alg alg);    /* NULL if unknown */
+const struct alg_info *alg_by_name(const char *name); /* NULL if unknown */
 extern const struct alg_info alg_table[];
 extern const size_t alg_table_n;
 

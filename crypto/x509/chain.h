@@ -14,7 +14,9 @@ int chain_parse(struct blob in, struct chain *out, struct err *e);
  * Finds the certificate whose key is `spki` (leaf), then its issuers by name and signature.
  * Drops the self-signed root when drop_root. Fails naming the missing or wrong link.
  */
-int chain_order(const struct chain *in, struct blob spki, bool drop_root, struct chain *out, struct err *e);
+int chain_order(const struct chain *in, struct blob spki, bool drop_root, struct chain *out,
+                struct err *e);
 /* Rule 1: key of leaf == spki, order, signatures, validity at `now`, serverAuth, covers `names`. */
-int chain_check(const struct chain *c, struct blob spki, const struct strs *names, int64_t now, struct err *e);
+int chain_check(const struct chain *c, struct blob spki, const struct strs *names, int64_t now,
+                struct err *e);
 int chain_pem(const struct chain *c, struct buf *out, struct err *e);

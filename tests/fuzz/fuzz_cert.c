@@ -1,4 +1,5 @@
-/* A certificate from outside: parsed, described, printed and judged. What parses must encode again. */
+/* A certificate from outside: parsed, described, printed and judged. What parses must encode again.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,11 +9,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-    OWN(own_x509) X509 *cert = NULL;
-    OWN(cert_info_free) struct cert_info info = {0};
-    OWN(strs_free) struct strs found = {0};
-    OWN(buf_free) struct buf der = BUF(4 * CERT_MAX_BYTES);
-    OWN(buf_free) struct buf text = BUF(1 << 20);
+    OWN(own_x509)
+    X509 *cert = NULL;
+    OWN(cert_info_free)
+    struct cert_info info = {0};
+    OWN(strs_free)
+    struct strs found = {0};
+    OWN(buf_free)
+    struct buf der = BUF(4 * CERT_MAX_BYTES);
+    OWN(buf_free)
+    struct buf text = BUF(1 << 20);
     if (cert_parse(BLOB(data, n), &cert, NULL) < 0)
         return 0;
     if (cert_der(cert, &der, NULL) < 0)

@@ -7,14 +7,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-    OWN(chain_free) struct chain in = {0};
+    OWN(chain_free)
+    struct chain in = {0};
     const struct strs none = {0};
     if (chain_parse(BLOB(data, n), &in, NULL) < 0)
         return 0;
     for (size_t i = 0; i < in.n; i++) {
-        OWN(chain_free) struct chain out = {0};
-        OWN(buf_free) struct buf spki = BUF(CERT_MAX_BYTES);
-        OWN(buf_free) struct buf pem = BUF(4 << 20);
+        OWN(chain_free)
+        struct chain out = {0};
+        OWN(buf_free)
+        struct buf spki = BUF(CERT_MAX_BYTES);
+        OWN(buf_free)
+        struct buf pem = BUF(4 << 20);
         if (cert_spki(in.v[i], &spki, NULL) < 0)
             continue;
         if (chain_order(&in, buf_blob(&spki), i & 1, &out, NULL) < 0)

@@ -9,10 +9,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     static struct hpke_key *key; /* one for the whole run: making one is slow */
-    OWN(buf_free) struct buf pub = BUF(32);
-    OWN(buf_free) struct buf sealed = BUF(2 << 20);
-    OWN(secret_free) struct secret forged = {0};
-    OWN(secret_free) struct secret plain = {0};
+    OWN(buf_free)
+    struct buf pub = BUF(32);
+    OWN(buf_free)
+    struct buf sealed = BUF(2 << 20);
+    OWN(secret_free)
+    struct secret forged = {0};
+    OWN(secret_free)
+    struct secret plain = {0};
     if (!key && hpke_key_new(&key, NULL) < 0)
         abort();
     if (hpke_open(key, "fuzz", BLOB(data, n), &forged, NULL) == 0)

@@ -8,9 +8,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 static void check_subject(const char *text)
 {
-    OWN(own_x509_name) X509_NAME *name = NULL;
-    OWN(own_x509_name) X509_NAME *again = NULL;
-    OWN(buf_free) struct buf printed = BUF(64 * 1024);
+    OWN(own_x509_name)
+    X509_NAME *name = NULL;
+    OWN(own_x509_name)
+    X509_NAME *again = NULL;
+    OWN(buf_free)
+    struct buf printed = BUF(64 * 1024);
     if (name_parse(text, &name, NULL) < 0)
         return;
     if (name_print(name, &printed, NULL) < 0)
@@ -24,9 +27,12 @@ static void check_subject(const char *text)
 
 static void check_names(const char *text)
 {
-    OWN(strs_free) struct strs in = {0};
-    OWN(strs_free) struct strs out = {0};
-    OWN(own_general_names) GENERAL_NAMES *names = NULL;
+    OWN(strs_free)
+    struct strs in = {0};
+    OWN(strs_free)
+    struct strs out = {0};
+    OWN(own_general_names)
+    GENERAL_NAMES *names = NULL;
     strs_split(&in, text, " ,\n");
     if (san_from_strs(&in, &names, NULL) < 0)
         return;
@@ -36,7 +42,8 @@ static void check_names(const char *text)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-    OWN(own_mem) char *text = xstrndup(n ? (const char *)data : "", n);
+    OWN(own_mem)
+    char *text = xstrndup(n ? (const char *)data : "", n);
     check_subject(text);
     check_names(text);
     return 0;

@@ -17,7 +17,8 @@ static int same(const char *label, struct blob der, void *arg, struct err *e)
 
 static int again(const char *label, struct blob der, void *arg, struct err *e)
 {
-    OWN(buf_free) struct buf text = BUF(2 * PEM_MAX_BYTES);
+    OWN(buf_free)
+    struct buf text = BUF(2 * PEM_MAX_BYTES);
     (void)arg;
     pem_write(&text, label, der);
     if (buf_check(&text, "text", e) < 0)
