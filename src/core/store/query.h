@@ -5,6 +5,7 @@
  *     text, list: contains, equals, not      enum, bool, id: equals, not, in (values parted by '|')
  *     time: before, after (RFC 3339, date or DD-Mon-YYYY)      int: equals, below, above
  *     the value "All" lifts the filter of that column
+ *     certificates have a virtual column expires_within: whole days until not_after
  *   sort=COLUMN or -COLUMN (indexed columns only; default -created_at)
  *   columns=a,b,c      q=free text over the default columns      limit=1..500 (default 50)
  *   cursor=opaque, from the answer before
@@ -25,9 +26,10 @@ void query_free(struct query *q);
 DEFINE_OWN(struct query *, query, query_free)
 
 /*
- * {"items":[...],"columns":[names],"next":cursor or null,"total":n,"examined":n}. Items hold id,
- * rev and the chosen columns (secrets and hidden fields never). total counts the table, or the
- * filtered index range when one equality filter on an indexed column decides it, else null.
+ * {"items":[...],"columns":[names],"next":cursor or null,"total":n,"examined":n}. Items hold id, rev
+ * and the chosen columns (secrets and hidden fields never). total is the number of matches when it
+ * costs nothing: without a filter, with one equality filter on a counted column, or when an equality
+ * filter on an indexed column leaves at most 2,000 records; else null.
  */
 int query_run(struct txn *t, const struct query *q, json_t **out, struct err *e);
 /* All matching records as CSV (RFC 4180, cells that begin with = + - @ are quoted as text) or JSON

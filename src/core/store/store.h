@@ -47,8 +47,8 @@ void txn_abort(struct txn **t); /* OWN(txn_abort); accepts NULL */
 int row_get(struct txn *t, enum table table, const char *id, void *record, struct err *e);
 int row_put(struct txn *t, enum table table, void *record, struct err *e);
 int row_delete(struct txn *t, enum table table, const char *id, struct err *e);
-/* First record whose indexed `column` equals `value` (int and time: decimal text; text: ASCII case is ignored,
- * as it is for UNIQUE). ERR_NOT_FOUND.
+/* First record whose indexed `column` equals `value` (int and time: decimal text; text: ASCII case
+ * is ignored, as it is for UNIQUE). ERR_NOT_FOUND.
  */
 int row_find(struct txn *t, enum table table, const char *column, const char *value, void *record,
              struct err *e);
