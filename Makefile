@@ -98,7 +98,7 @@ $(OUT)/tests/%: $(OUT)/obj/tests/%.o $$(call proc_of,/$$*) $(LAYER_LIBS)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(call proc_of,/$*) -Wl,--start-group $(LAYER_LIBS) -Wl,--end-group $(LIBS) -lcmocka
 
 # fuzz_PROCESS_thing.c links the library of that process.
-$(OUT)/fuzz/%: $(OUT)/obj/tests/fuzz/%.o $$(foreach p,$(PROCESSES),$$(if $$(findstring fuzz_$(p)_,$$*),$(OUT)/lib/libproc_$(p).a)) $(LAYER_LIBS)
+$(OUT)/fuzz/%: $(OUT)/obj/tests/fuzz/%.o $$(foreach p,$$(PROCESSES),$$(if $$(findstring fuzz_$$(p)_,$$*),$$(OUT)/lib/libproc_$$(p).a)) $(LAYER_LIBS)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -fsanitize=fuzzer,address,undefined -o $@ $(filter %.o,$^) $(filter $(OUT)/lib/libproc_%,$^) -Wl,--start-group $(LAYER_LIBS) -Wl,--end-group $(LIBS)
 
