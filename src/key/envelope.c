@@ -68,7 +68,7 @@ int envelope_parse(struct blob bytes, struct envelope *out, struct err *e)
     v.spki = read_bytes(&r, read_u16(&r));
     v.body = read_bytes(&r, read_u16(&r));
     read_bytes(&r, MAC_BYTES);
-    if (!reader_done(&r) || !blob_eq(m, BLOB(magic, sizeof magic)) ||
+    if (!reader_done(&r) || !blob_eq(m, BLOB(magic, sizeof magic)) || label.n == 0 ||
         label.n > ENVELOPE_LABEL_MAX || memchr(label.p, 0, label.n))
         return err_set(e, ERR_INPUT, "envelope: not in the form that this program writes");
     memcpy(v.label, label.p, label.n);
