@@ -73,7 +73,7 @@ static const char *get_str(struct reader *r)
         r->failed = true;
         return "";
     }
-    return text.p; /* the NUL behind it was checked */
+    return text.n ? text.p : ""; /* the NUL behind it was checked */
 }
 
 static int get_end(const struct msg *in, const struct reader *r, struct err *e)
