@@ -120,6 +120,7 @@ int acme_post(struct acme *a, const char *url, struct blob payload, struct http_
 {
     int got = -1;
 
+    a->problem = (struct acme_problem){0};
     for (int i = 0; i < NONCE_TRIES; i++) {
         OWN(http_response_free)
         struct http_response r = {0};

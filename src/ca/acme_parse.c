@@ -142,10 +142,16 @@ static int get_status(const json_t *o, enum acme_status *out, struct err *e)
     return err_set(e, ERR_REMOTE, "status: %.32s is none of RFC 8555", text);
 }
 
+/* At most max bytes, cut between characters; control characters become spaces. */
 static void add_clean(struct buf *b, const char *text, size_t max)
 {
-    for (size_t i = 0; text[i] && i < max; i++)
-        buf_addc(b, (unsigned char)text[i] < 0x20 ? ' ' : text[i]);
+    size_t n = strnlen(text, max + 1);
+
+    if (n > max)
+        for (n = max; n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80;)
+            n--;
+    for (size_t i = 0; i < n; i++)
+        buf_addc(b, (unsigned char)text[i] < 0x20 || text[i] == 0x7f ? ' ' : text[i]);
 }
 
 static const char *short_type(const char *type)
@@ -172,9 +178,9 @@ static void problem_text(const json_t *o, struct acme_problem *out)
         buf_add_str(&b, ": ");
         add_clean(&b, json_str(sub, "detail"), 200);
     }
-    struct err cut; /* cuts at a UTF-8 boundary */
-    err_set(&cut, ERR_REMOTE, "%.*s", (int)sizeof(out->text) - 4, buf_cstr(&b));
-    snprintf(out->text, sizeof(out->text), "%s", cut.text);
+    struct err cut = {0};
+    err_set(&cut, ERR_REMOTE, "%s", buf_cstr(&b)); /* cuts between characters */
+    memcpy(out->text, cut.text, sizeof(out->text));
     snprintf(out->type, sizeof(out->type), "%s", short_type(json_str(o, "type")));
 }
 
@@ -279,6 +285,8 @@ static int read_authz(const json_t *root, const struct strs *hosts, struct acme_
         json_get_str(identifier, "value", 255, &name, e) < 0 ||
         json_get_array(root, "challenges", 20, &list, e) < 0)
         return -1;
+    if (!text_clean(name, strlen(name), ""))
+        return err_set(e, ERR_REMOTE, "identifier.value: expected a name");
     a->name = xstrdup(name);
     json_array_foreach (list, i, one)
         if (!a->has_http01 && str_eq(json_str(one, "type"), "http-01") &&

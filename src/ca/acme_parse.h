@@ -49,7 +49,7 @@ struct acme_authz {
 };
 struct acme_problem {
     char type[64]; /* without urn:ietf:params:acme:error: ; "" unknown */
-    char text[400];
+    char text[ERR_TEXT_BYTES];
 };
 
 int acme_directory_parse(struct blob body, const char *url, struct acme_directory *out,

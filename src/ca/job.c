@@ -188,6 +188,10 @@ void job_redact(const struct ca_job *job, char *text)
             p += s->n;
         }
     }
+    if (!text_clean(text, strlen(text), ""))
+        for (; *text; text++)
+            if ((unsigned char)*text < 0x20 || (unsigned char)*text >= 0x7f)
+                *text = '?';
 }
 
 const struct named_blob *ca_key_blob(const struct ca_job *job, const char *role, struct err *e)

@@ -13,5 +13,5 @@ struct job {
 int job_decode(struct ca *ca, const struct msg *m, struct job *out, struct err *e);
 int job_open_secrets(struct job *j, struct err *e); /* KEY_OPEN for each */
 void job_free(struct job *j);                       /* wipes the secrets */
-/* Overwrites every secret of the job in `text` by stars. */
+/* Overwrites every secret of the job in `text` by stars, and what no message may carry by '?'. */
 void job_redact(const struct ca_job *job, char *text);
