@@ -128,7 +128,8 @@ static int run_connector(const struct request *q, struct ca_job *job, const stru
         return -1;
     }
     log_info("ca.answer", "op=%s connector=%s order=%s state=%s", msg_name(q->msg.type),
-             log_q(job->connector), log_q(job->order), order_state_name(r.state));
+             log_q(job->connector), log_q(job->order),
+             q->msg.type == MSG_CA_TEST ? "tested" : order_state_name(r.state));
     return send_result(q, job, &r, e);
 }
 
