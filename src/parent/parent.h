@@ -54,6 +54,8 @@ int socket_pair(int fds[2], struct err *e);
 /* supervise.c */
 void supervise_start(struct parent *p);
 void supervise_stop(struct parent *p);
+/* Counts a death and says how many ms to wait before the next start. */
+uint64_t supervise_pause(struct child *c);
 int supervise_signals(struct parent *p);
 
 /* worker.c */

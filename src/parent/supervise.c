@@ -96,7 +96,7 @@ static void start(void *arg)
     hand_over(c);
 }
 
-static uint64_t pause_before_restart(struct child *c)
+uint64_t supervise_pause(struct child *c)
 {
     const int64_t now = monotonic_ms();
     const unsigned ring = COUNT(c->deaths_ms);
@@ -119,7 +119,7 @@ static uint64_t pause_before_restart(struct child *c)
 
 static void start_again_later(struct child *c)
 {
-    const uint64_t ms = pause_before_restart(c);
+    const uint64_t ms = supervise_pause(c);
 
     if (c->restart)
         watch_again(c->restart, ms);
