@@ -90,9 +90,9 @@ $(call program,$(1)): $(OUT)/obj/src/$(1)/main.o $(OUT)/lib/libproc_$(1).a $(LAY
 endef
 $(foreach p,$(PROCESSES),$(eval $(call process_rule,$(p))))
 
-# A test under tests/unit/src/PROCESS or tests/ipc/test_PROCESS*.c links that process's library too.
+# A test under tests/unit/src/PROCESS, tests/ipc/test_PROCESS*.c or tests/bench/bench_PROCESS.c links that process's library too.
 .SECONDEXPANSION:
-proc_of = $(foreach p,$(PROCESSES),$(if $(or $(findstring /src/$(p)/,$(1)),$(findstring /test_$(p),$(1)),$(findstring /$(p)_,$(1))),$(OUT)/lib/libproc_$(p).a))
+proc_of = $(foreach p,$(PROCESSES),$(if $(or $(findstring /src/$(p)/,$(1)),$(findstring /test_$(p),$(1)),$(findstring /bench_$(p),$(1)),$(findstring /$(p)_,$(1))),$(OUT)/lib/libproc_$(p).a))
 $(OUT)/tests/%: $(OUT)/obj/tests/%.o $$(call proc_of,/$$*) $(LAYER_LIBS)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(call proc_of,/$*) -Wl,--start-group $(LAYER_LIBS) -Wl,--end-group $(LIBS) -lcmocka

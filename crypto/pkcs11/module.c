@@ -110,7 +110,7 @@ int module_find(const struct module *m, struct slot *out, struct err *e)
     struct slot free_slot;
     bool have_free = false;
     for (CK_ULONG i = 0; i < n && i < SLOTS_MAX; i++) {
-        struct slot s;
+        struct slot s = {0};
         bool named = false;
         if (slot_read(m, ids[i], &s, &named, e) < 0)
             return -1;
