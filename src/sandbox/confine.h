@@ -9,8 +9,9 @@
 #include "src/ipc/process.h"
 
 struct confine_paths {
-    const char *state;      /* writable folder of this process, or NULL */
-    const char *extra_read; /* one more readable path, or NULL (static files, trust anchors) */
+    const char *state;       /* writable folder of this process, or NULL */
+    const char *extra_write; /* one more writable folder, or NULL (core: what it publishes) */
+    const char *extra_read;  /* one more readable path, or NULL (static files, trust anchors) */
 };
 
 /* Fails closed: on any error the process must exit. notice (>= 256 bytes) is "" when all is in

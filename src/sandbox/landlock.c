@@ -96,8 +96,10 @@ static int allow_paths(int ruleset, const struct profile *p, const struct confin
     for (size_t i = 0; i < reads.n; i++)
         if (allow(ruleset, reads.v[i], READ & known, e) < 0)
             return -1;
-    if (paths->state && p->state)
-        return allow(ruleset, paths->state, (READ | WRITE) & known, e);
+    if (paths->state && p->state && allow(ruleset, paths->state, (READ | WRITE) & known, e) < 0)
+        return -1;
+    if (paths->extra_write && p->state)
+        return allow(ruleset, paths->extra_write, (READ | WRITE) & known, e);
     return 0;
 }
 

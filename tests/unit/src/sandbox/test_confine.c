@@ -30,8 +30,9 @@
 #include "src/sandbox/confine.h"
 
 struct place {
-    char dir[64];   /* the folder given as state */
-    char other[64]; /* another one of the same user: not given */
+    char dir[64];    /* the folder given as state */
+    char public[64]; /* given as the second writable folder */
+    char other[64];  /* another one of the same user: not given */
     int listener;
     uint16_t port;
     pid_t bystander;
@@ -54,6 +55,14 @@ static int act_state(const struct place *p)
     char path[96];
 
     snprintf(path, sizeof(path), "%s/made", p->dir);
+    return try_open(path, O_RDWR | O_CREAT);
+}
+
+static int act_public(const struct place *p)
+{
+    char path[96];
+
+    snprintf(path, sizeof(path), "%s/made", p->public);
     return try_open(path, O_RDWR | O_CREAT);
 }
 
@@ -232,6 +241,7 @@ static const struct action {
     {"message", act_message, K | C | W | A | D, OK},
     {"lock memory", act_lock_memory, K | C | W | A | D, OK},
     {"write own state", act_state, K | C, FAILS},
+    {"write what is published", act_public, K | C, FAILS},
     {"write another folder of its user", act_other_folder, 0, FAILS},
     {"list another folder", act_read_other, 0, FAILS},
     {"read /etc/shadow", act_shadow, 0, FAILS},
@@ -261,7 +271,7 @@ static int try(const struct action *a, const struct place *p, bool confined, enu
 
     assert_true(pid >= 0);
     if (pid == 0) {
-        const struct confine_paths paths = {.state = p->dir};
+        const struct confine_paths paths = {.state = p->dir, .extra_write = p->public};
         char notice[256];
         struct err e;
         if (confined && confine(self, &paths, notice, &e) < 0) {
@@ -286,10 +296,13 @@ static void make_place(struct place *p, enum process self)
     socklen_t n = sizeof(at);
 
     snprintf(p->dir, sizeof(p->dir), "/tmp/confine.XXXXXX");
+    snprintf(p->public, sizeof(p->public), "/tmp/confine.XXXXXX");
     snprintf(p->other, sizeof(p->other), "/tmp/confine.XXXXXX");
     assert_non_null(mkdtemp(p->dir));
+    assert_non_null(mkdtemp(p->public));
     assert_non_null(mkdtemp(p->other));
-    assert_int_equal(chown(p->dir, uid, uid) | chown(p->other, uid, uid), 0);
+    assert_int_equal(
+        chown(p->dir, uid, uid) | chown(p->public, uid, uid) | chown(p->other, uid, uid), 0);
     p->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     assert_int_equal(bind(p->listener, (struct sockaddr *)&at, n), 0);
@@ -310,6 +323,8 @@ static void remove_made(const struct place *p)
 
     snprintf(path, sizeof(path), "%s/made", p->dir);
     unlink(path);
+    snprintf(path, sizeof(path), "%s/made", p->public);
+    unlink(path);
     snprintf(path, sizeof(path), "%s/made", p->other);
     unlink(path);
     unlink("/tmp/certkeep-confine-probe");
@@ -321,6 +336,7 @@ static void remove_place(struct place *p)
     waitpid(p->bystander, NULL, 0);
     close(p->listener);
     rmdir(p->dir);
+    rmdir(p->public);
     rmdir(p->other);
 }
 
