@@ -133,5 +133,8 @@ int row_packed(struct txn *t, const struct layout *l, const char *id, struct blo
 int trail_last(struct txn *t, enum trail trail, const char *owner, uint64_t *seq,
                struct blob *entry, struct err *e);
 
+int trail_get(struct txn *t, enum trail trail, const char *owner, uint64_t seq, struct blob *entry,
+              struct err *e);
+
 /* migrate.c */
 int migrate(struct db *db, struct err *e);

@@ -26,10 +26,10 @@ void query_free(struct query *q);
 DEFINE_OWN(struct query *, query, query_free)
 
 /*
- * {"items":[...],"columns":[names],"next":cursor or null,"total":n,"examined":n}. Items hold id, rev
- * and the chosen columns (secrets and hidden fields never). total is the number of matches when it
- * costs nothing: without a filter, with one equality filter on a counted column, or when an equality
- * filter on an indexed column leaves at most 2,000 records; else null.
+ * {"items":[...],"columns":[names],"next":cursor or null,"total":n,"examined":n}. Items hold id,
+ * rev and the chosen columns (secrets and hidden fields never). total is the number of matches when
+ * it costs nothing: without a filter, with one equality filter on a counted column, or when an
+ * equality filter on an indexed column leaves at most 2,000 records; else null.
  */
 int query_run(struct txn *t, const struct query *q, json_t **out, struct err *e);
 /* All matching records as CSV (RFC 4180, cells that begin with = + - @ are quoted as text) or JSON

@@ -75,6 +75,22 @@ int trail_last(struct txn *t, enum trail trail, const char *owner, uint64_t *seq
     return 0;
 }
 
+int trail_get(struct txn *t, enum trail trail, const char *owner, uint64_t seq, struct blob *entry,
+              struct err *e)
+{
+    struct trail_key k;
+
+    if (trail_key(trail, owner, &k, e) < 0)
+        return -1;
+    key_seq(&k, seq);
+    MDB_val key = {k.n + 8, k.b}, value;
+    int rc = mdb_get(t->mdb, t->db->trails, &key, &value);
+    if (rc)
+        return store_err(e, rc, "trail entry");
+    *entry = BLOB(value.mv_data, value.mv_size);
+    return 0;
+}
+
 int trail_add(struct txn *t, enum trail trail, const char *owner, struct blob entry, uint64_t *seq,
               struct err *e)
 {
