@@ -20,6 +20,7 @@ static int certificate(const struct http_failure *f, const char *host, int n, st
     case X509_V_ERR_CERT_REVOKED:
         return err_set(e, ERR_CRYPTO, "TLS: the certificate of %.*s is revoked", n, host);
     case X509_V_OK:
+    case X509_V_ERR_UNSPECIFIED: /* libcurl compared the name itself, before it took a verdict */
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH:
         return err_set(e, ERR_CRYPTO,
