@@ -2,16 +2,19 @@
 #include "src/key/cache.h"
 
 #include <assert.h>
+#include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "crypto/pkcs11/object.h"
 #include "src/base/own.h"
 
-static struct cache_entry **bucket_of(struct cache *c, const uint8_t id[32])
+/* The envelope ends with its MAC, which spreads as well as any hash. */
+static struct cache_entry **bucket_of(struct cache *c, struct blob envelope)
 {
-    uint32_t h;
-    memcpy(&h, id, sizeof h); /* a hash already */
+    uint32_t h = 0;
+    if (envelope.n >= sizeof h)
+        memcpy(&h, (const uint8_t *)envelope.p + envelope.n - sizeof h, sizeof h);
     return &c->buckets[h % COUNT(c->buckets)];
 }
 
@@ -31,7 +34,7 @@ static void link_newest(struct cache *c, struct cache_entry *x)
 
 static void evict(struct cache *c, struct token *t, struct cache_entry *x)
 {
-    struct cache_entry **at = bucket_of(c, x->id);
+    struct cache_entry **at = bucket_of(c, BLOB(x->bytes, x->bytes_n));
     while (*at != x)
         at = &(*at)->next;
     *at = x->next;
@@ -44,17 +47,18 @@ static void evict(struct cache *c, struct token *t, struct cache_entry *x)
     free(x);
 }
 
-static struct cache_entry *find(struct cache *c, const uint8_t id[32])
+static struct cache_entry *find(struct cache *c, struct blob envelope)
 {
-    struct cache_entry *x = *bucket_of(c, id);
-    while (x && memcmp(x->id, id, sizeof x->id) != 0)
+    struct cache_entry *x = *bucket_of(c, envelope);
+    /* In constant time, as the bytes hold a MAC that a caller might try to guess. */
+    while (x && (x->bytes_n != envelope.n || CRYPTO_memcmp(x->bytes, envelope.p, envelope.n) != 0))
         x = x->next;
     return x;
 }
 
-struct cache_entry *cache_get(struct cache *c, struct token *t, const uint8_t id[32])
+struct cache_entry *cache_get(struct cache *c, struct token *t, struct blob envelope)
 {
-    struct cache_entry *x = find(c, id);
+    struct cache_entry *x = find(c, envelope);
     if (!x)
         return NULL;
     if (x->generation != t->generation) {
@@ -68,21 +72,21 @@ struct cache_entry *cache_get(struct cache *c, struct token *t, const uint8_t id
     return x;
 }
 
-struct cache_entry *cache_put(struct cache *c, struct token *t, const uint8_t id[32],
-                              struct blob envelope, CK_OBJECT_HANDLE key)
+struct cache_entry *cache_put(struct cache *c, struct token *t, struct blob envelope,
+                              CK_OBJECT_HANDLE key)
 {
-    cache_drop(c, t, id);
+    cache_drop(c, t, envelope);
     while (c->n >= (c->limit ? c->limit : CACHE_KEYS))
         evict(c, t, c->oldest);
     struct cache_entry *x = xcalloc(1, sizeof *x);
-    memcpy(x->id, id, sizeof x->id);
     x->generation = t->generation;
     x->key = key;
     x->bytes = xmemdup(envelope.p, envelope.n);
+    x->bytes_n = envelope.n;
     int parsed = envelope_parse(BLOB(x->bytes, envelope.n), &x->env, NULL);
     assert(parsed == 0);
     (void)parsed;
-    struct cache_entry **bucket = bucket_of(c, id);
+    struct cache_entry **bucket = bucket_of(c, envelope);
     x->next = *bucket;
     *bucket = x;
     link_newest(c, x);
@@ -90,9 +94,9 @@ struct cache_entry *cache_put(struct cache *c, struct token *t, const uint8_t id
     return x;
 }
 
-void cache_drop(struct cache *c, struct token *t, const uint8_t id[32])
+void cache_drop(struct cache *c, struct token *t, struct blob envelope)
 {
-    struct cache_entry *x = find(c, id);
+    struct cache_entry *x = find(c, envelope);
     if (x)
         evict(c, t, x);
 }

@@ -91,7 +91,6 @@ struct use {
     enum process caller;
     uint32_t purpose;
     enum sign_scheme scheme;
-    uint8_t id[32];
     struct blob envelope, tbs;
     struct buf *signature;
 };
@@ -109,7 +108,7 @@ static int sign(struct token *t, void *arg, struct err *e)
     struct use *u = arg;
     struct envelope env;
     CK_OBJECT_HANDLE key;
-    struct cache_entry *known = cache_get(&u->v->cache, t, u->id);
+    struct cache_entry *known = cache_get(&u->v->cache, t, u->envelope);
     if (!known && envelope_open(t, u->envelope, &env, e) < 0)
         return -1;
     if (purpose_check(u->caller, u->purpose, u->scheme, known ? &known->env : &env, u->tbs, e) < 0)
@@ -117,7 +116,7 @@ static int sign(struct token *t, void *arg, struct err *e)
     if (!known) {
         if (open_key(t, &env, &key, e) < 0)
             return err_wrap(e, "key %s", env.label);
-        known = cache_put(&u->v->cache, t, u->id, u->envelope, key);
+        known = cache_put(&u->v->cache, t, u->envelope, key);
     }
     return sign_tbs(t, known->key, u->scheme, u->tbs, u->signature, e);
 }
@@ -137,8 +136,6 @@ int keys_sign(struct vault *v, enum process caller, uint32_t purpose, enum sign_
                     .envelope = envelope,
                     .tbs = tbs,
                     .signature = signature};
-    if (sha256(envelope, u.id, e) < 0)
-        return -1;
     return token_retry(&v->token, sign, &u, e) < 0 ? err_wrap(e, "sign") : 0;
 }
 
@@ -162,11 +159,9 @@ static int destroy(struct token *t, void *arg, struct err *e)
 int keys_destroy(struct vault *v, struct blob envelope, struct err *e)
 {
     struct use u = {.v = v, .envelope = envelope};
-    if (sha256(envelope, u.id, e) < 0)
-        return -1;
     if (token_retry(&v->token, destroy, &u, e) < 0)
         return err_wrap(e, "destroy");
-    cache_drop(&v->cache, &v->token, u.id);
+    cache_drop(&v->cache, &v->token, envelope);
     return 0;
 }
 
