@@ -24,7 +24,7 @@ static const struct field sample_fields[] = {
     {"url", "Address", FIELD_URL, FIELD_HTTP_OK, AT(url)},
     {"path", "Path", FIELD_PATH, 0, AT(path)},
     {"email", "Mail", FIELD_EMAIL, 0, AT(email)},
-    {"mode", "Mode", FIELD_ENUM, 0, AT(mode), .choices = "auto manual", .initial = "auto"},
+    {"mode", "Mode", FIELD_ENUM, 0, AT(mode), .choices = "auto|manual", .initial = "auto"},
     {"server", "Server", FIELD_ID, 0, AT(server), .choices = "servers"},
     {"port", "Ports", FIELD_INT, 0, AT(port), 1, 65535, .initial = "443"},
     {"due", "Due", FIELD_TIME, 0, AT(due)},
