@@ -7,7 +7,7 @@
 #
 # Environment: TESTS=build/asan/tests  where to look    LIMIT=120  seconds per program
 set -u
-cd "$(dirname -- "$0")/.."
+cd "$(dirname -- "$0")/.." || exit 1
 
 dir=${TESTS:-build/asan/tests}
 out=$(mktemp)
@@ -18,6 +18,7 @@ failed=0
 # "[  PASSED  ] 8 test(s)." -> 8; nothing when there is no such line.
 count() { sed -n "s/^\[  $1  \] [^0-9]*\([0-9][0-9]*\) test(s).*/\1/p" "$out" | tail -n 1; }
 
+# shellcheck disable=SC2046 # paths of ours have no spaces
 [ $# -gt 0 ] || set -- $(find "$dir" -type f -perm -u+x -name 'test_*' 2>/dev/null | LC_ALL=C sort)
 [ $# -gt 0 ] || { echo "unit: no test program under $dir: make MODE=asan tests"; failed=1; }
 
