@@ -1,0 +1,24 @@
+#!/bin/sh
+# Layers: an include goes to a lower layer or stays in its own; a process includes no other process.
+# The three folders of layer 2 are one library and may use each other. Includes between our files
+# are written from the top of the tree. Tests may include anything.
+set -eu
+cd "${LINT_TOP:-$(dirname -- "$0")/../..}"
+
+find src crypto -name '*.[ch]' -o -name '*.def' | LC_ALL=C sort | xargs awk '
+    BEGIN {
+        level["src/base"] = 0; level["crypto"] = 1; level["src/model"] = 3
+        level["src/ipc"] = level["src/net"] = level["src/sandbox"] = 2
+    }
+    function module(path, part) { split(path, part, "/"); return part[1] == "crypto" ? "crypto" : part[1] "/" part[2] }
+    function layer(m) { return m in level ? level[m] : 4 }
+    function finding(text) { printf "%s:%d: %s\n", FILENAME, FNR, text; bad = 1 }
+    /^[ \t]*#[ \t]*include[ \t]*"/ {
+        path = $0
+        sub(/^[^"]*"/, "", path); sub(/".*/, "", path)
+        if (path !~ /^(src\/[a-z0-9_]+|crypto)\//) { finding("include \"" path "\" from the top of the tree: \"src/...\" or \"crypto/...\""); next }
+        from = module(FILENAME); to = module(path)
+        if (layer(to) > layer(from) || (from != to && layer(to) == 4))
+            finding(from " (layer " layer(from) ") must not include " path " (layer " layer(to) ")")
+    }
+    END { exit bad }'

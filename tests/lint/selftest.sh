@@ -1,0 +1,88 @@
+#!/bin/sh
+# Every lint must fail when it has cause to: plants one violation at a time in a small tree of its
+# own, and expects the lint to pass before and to name the planted file after.
+set -eu
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+top=$(CDPATH='' cd -- "$here/../.." && pwd)
+tree=$(mktemp -d)
+trap 'rm -rf "$tree"' EXIT
+export LINT_TOP="$tree" TIDY_CACHE="$tree/tidy"
+failed=0
+planted=0
+
+clean() {
+    rm -rf "${tree:?}"/*
+    mkdir -p "$tree/src/base" "$tree/src/ipc" "$tree/src/model" "$tree/src/core/store" "$tree/src/key" \
+        "$tree/crypto" "$tree/tests/lint" "$tree/tests/fuzz/corpus/thing"
+    cp "$top/Makefile" "$top/.clang-format" "$top/.clang-tidy" "$top/.shellcheckrc" "$tree/"
+    cp "$top/tests/lint/strip.awk" "$tree/tests/lint/"
+    cp "$top/tests/fuzz.sh" "$tree/tests/"
+    printf 'int sample_add(int a, int b);\n\nint sample_add(int a, int b)\n{\n    return a + b;\n}\n' >"$tree/src/base/sample.c"
+    printf 'int main(void)\n{\n    return 0;\n}\n' >"$tree/src/key/main.c"
+    printf 'int handler(int a);\n\nint handler(int a)\n{\n    return a;\n}\n' >"$tree/src/core/api.c"
+    printf 'PROCESS(KEY, "certkeep-key", 1, ONE)\n' >"$tree/src/ipc/process.def"
+    printf 'TABLE(CERT, 1, cert)\n' >"$tree/src/core/store/tables.def"
+    printf 'ROUTE(GET, "/api/v1/thing", handler, READ)\n' >"$tree/src/model/routes.def"
+    printf 'int LLVMFuzzerTestOneInput(const unsigned char *p, unsigned long n);\n' >"$tree/tests/fuzz/fuzz_thing.c"
+    printf 'x' >"$tree/tests/fuzz/corpus/thing/one"
+}
+
+# Expects LINT to fail and to speak of WHAT.
+expect() { # LINT WHAT
+    planted=$((planted + 1))
+    if out=$("$here/$1.sh" 2>&1); then
+        echo "$1 passes although there is $2"
+        failed=1
+    elif ! printf '%s\n' "$out" | grep -qF "$2"; then
+        echo "$1 fails, but does not name $2:"
+        printf '%s\n' "$out" | head -n 5
+        failed=1
+    fi
+    clean
+}
+
+sample() { cat >"$tree/$1"; }
+body() { printf 'int f(char *p, int n);\n\nint f(char *p, int n)\n{\n%s\n    return n;\n}\n' "$1"; }
+
+clean
+for lint in layers size banned tables format shell cppcheck tidy analyze; do
+    out=$("$here/$lint.sh" 2>&1) || { echo "$lint fails on a clean tree: $out"; failed=1; }
+done
+
+echo '#include "src/ipc/msg.h"' | sample src/base/up.c;             expect layers src/base/up.c
+echo '#include "src/key/serve.h"' | sample src/core/sideways.c;     expect layers src/core/sideways.c
+echo '#include "msg.h"' | sample src/ipc/local.c;                   expect layers src/ipc/local.c
+echo '#include "src/ipc/msg.h"' | sample crypto/up.h;               expect layers crypto/up.h
+
+yes '/* line */' | head -n 401 | sample src/base/long.c;            expect size src/base/long.c
+body "$(yes '    n++;' | head -n 70)" | sample src/base/tall.c;     expect size "f has"
+
+for call in strcpy strcat sprintf gets strtok atoi atol sscanf alloca system popen rand mktemp strtol strtoull; do
+    body "    $call(p);" | sample src/base/bad.c;                   expect banned "$call(p)"
+done
+mkdir -p "$tree/web/src"
+echo '<p dangerouslySetInnerHTML={x}/>' | sample web/src/bad.tsx;   expect banned web/src/bad.tsx
+
+echo 'PROCESS(LOST, "certkeep-lost", 2, ONE)' | sample src/ipc/process.def;             expect tables certkeep-lost
+echo 'ROUTE(GET, "/api/v1/lost", lost, READ)' | sample src/model/routes.def;            expect tables "function lost"
+echo 'CONNECTOR(lost, "Lost", "Public", "x",' | sample src/model/connectors.def;        expect tables src/ca/lost.c
+printf 'TABLE(A, 7, a)\nTABLE(B, 7, b)\n' | sample src/core/store/tables.def;           expect tables "7 stands twice"
+echo 'int x;' | sample tests/fuzz/fuzz_lost.c;                                          expect tables fuzz_lost.c
+mkdir "$tree/tests/fuzz/corpus/lost"; echo x | sample tests/fuzz/corpus/lost/one;       expect tables corpus/lost
+
+printf 'int  f ( void ) ;\n' | sample src/base/crooked.c;           expect format src/base/crooked.c
+# shellcheck disable=SC2016 # what it plants
+printf '#!/bin/sh\nrm -r $1/x\n' | sample tests/bad.sh;             expect shell tests/bad.sh
+body '    int a[4] = {0};
+    n += a[4];' | sample src/base/over.c;                           expect cppcheck src/base/over.c
+body '    char *q = 0;
+    if (n > 2)
+        n += *q;' | sample src/base/null.c;                         expect tidy src/base/null.c
+body '    char *q = __builtin_malloc(4);
+    if (n > 2)
+        return 0;
+    __builtin_free(q);
+    __builtin_free(q);' | sample src/base/twice.c;                  expect analyze src/base/twice.c
+
+echo "$planted violations planted"
+[ "$failed" = 0 ]
