@@ -1,73 +1,9 @@
-/* Keys through the whole service on a real token: set up, make, use, export, lose, lock. */
+/* Keys through the whole service on a real token: make, use, lose, export. */
 #include <openssl/pem.h>
 
 #include "crypto/hpke.h"
-#include "crypto/pkcs11/keygen.h"
-#include "crypto/x509/cert.h"
-#include "src/base/time.h"
-#include "src/key/activate.h"
 #include "src/key/export.h"
-#include "src/key/keys.h"
-#include "tests/softhsm.h"
-#include "tests/unit/src/key/tbs.h"
-
-#define PASSPHRASE "a long enough passphrase"
-
-static struct vault vault;
-static int64_t clock_ms = 1700000000000;
-
-struct made {
-    struct buf envelope, spki;
-    enum key_policy policy;
-};
-
-static struct made make(enum key_alg alg, enum key_policy policy, uint32_t purposes)
-{
-    struct err e = {0};
-    struct made m = {.envelope = BUF(ENVELOPE_MAX_BYTES), .spki = BUF(ENVELOPE_SPKI_MAX)};
-    const struct keys_request want = {alg, policy, purposes, "www.example.com"};
-    if (keys_generate(&vault, &want, &m.envelope, &m.spki, &m.policy, &e) < 0)
-        fail_msg("%s", e.text);
-    return m;
-}
-
-static void made_free(struct made *m)
-{
-    buf_free(&m->envelope);
-    buf_free(&m->spki);
-}
-
-static EVP_PKEY *public_of(const struct made *m)
-{
-    const uint8_t *p = m->spki.p;
-    EVP_PKEY *key = d2i_PUBKEY(NULL, &p, (long)m->spki.n);
-    assert_non_null(key);
-    return key;
-}
-
-/* A request about the made key, signed by it as `ca` would ask. 0, or -1 with the error. */
-static int sign_csr(const struct made *m, enum sign_scheme scheme, struct err *e)
-{
-    OWN(own_pkey)
-    EVP_PKEY *key = public_of(m);
-    OWN(own_pkey)
-    EVP_PKEY *other = EVP_EC_gen("P-256");
-    OWN(buf_free)
-    struct buf tbs = BUF(8192);
-    OWN(buf_free)
-    struct buf sig = BUF(SIGNATURE_MAX_BYTES);
-    tbs_csr(key, other, &tbs);
-    if (keys_sign(&vault, PROC_CA, PURPOSE_CSR, scheme, buf_blob(&m->envelope), buf_blob(&tbs),
-                  &sig, e) < 0)
-        return -1;
-    EVP_MD_CTX *md = EVP_MD_CTX_new();
-    assert_int_equal(EVP_DigestVerifyInit_ex(md, NULL, scheme == SIGN_ED25519 ? NULL : "SHA256",
-                                             NULL, NULL, key, NULL),
-                     1);
-    assert_int_equal(EVP_DigestVerify(md, sig.p, sig.n, tbs.p, tbs.n), 1);
-    EVP_MD_CTX_free(md);
-    return 0;
-}
+#include "tests/unit/src/key/vault.h"
 
 static void test_keys_generate_and_sign_every_policy(void **state)
 {
@@ -314,111 +250,6 @@ static void test_boot_sign_only_tls_server_by_web(void **state)
                      -1);
 }
 
-static void test_activate_wrong_passphrases_wait_and_never_reach_the_token(void **state)
-{
-    (void)state;
-    struct err e = {0}, detail;
-    OWN(made_free)
-    struct made m = make(KEY_P256, KEY_POLICY_SEALED, PURPOSE_CSR);
-    int kept = dup(vault.pin_fd);
-    struct stat st;
-    assert_int_equal(fstat(kept, &st), 0);
-    assert_int_equal(st.st_size, 43);
-    activate_lock(&vault);
-    assert_int_equal(fstat(kept, &st), 0);
-    assert_int_equal(st.st_size, 0); /* parent's descriptor is empty as well */
-    assert_int_equal(activate_state(&vault, &detail), TOKEN_LOCKED);
-    assert_int_equal(sign_csr(&m, SIGN_ECDSA_SHA256, &e), -1);
-    assert_non_null(strstr(e.text, "the token is locked: give the unlock passphrase"));
-    assert_int_equal(activate_resume(&vault, kept, &e), -1);
-
-    int64_t wait_s = 1;
-    for (int i = 0; i < 12; i++) {
-        assert_int_equal(activate_unlock(&vault, blob_str("a wrong passphrase"), &e), -1);
-        assert_int_equal(e.code, ERR_AUTH);
-        assert_int_equal(activate_unlock(&vault, blob_str(PASSPHRASE), &e), -1);
-        assert_int_equal(e.code, ERR_LIMIT);
-        clock_ms += 1000 * wait_s;
-        wait_s = wait_s * 2 < 300 ? wait_s * 2 : 300;
-    }
-    if (activate_unlock(&vault, blob_str(PASSPHRASE), &e) < 0)
-        fail_msg("%s", e.text);
-    assert_int_equal(sign_csr(&m, SIGN_ECDSA_SHA256, &e), 0);
-    assert_int_equal(activate_unlock(&vault, blob_str(PASSPHRASE), &e), -1);
-    assert_int_equal(e.code, ERR_CONFLICT);
-}
-
-static void test_activate_resume_opens_with_the_kept_pin(void **state)
-{
-    (void)state;
-    struct err e = {0}, detail;
-    OWN(made_free)
-    struct made m = make(KEY_P256, KEY_POLICY_SEALED, PURPOSE_CSR);
-    int kept = dup(vault.pin_fd);
-    cache_clear(&vault.cache, &vault.token);
-    token_close(&vault.token); /* as if the process had died */
-    assert_int_equal(activate_state(&vault, &detail), TOKEN_LOCKED);
-    if (activate_resume(&vault, kept, &e) < 0)
-        fail_msg("%s", e.text);
-    assert_int_equal(activate_state(&vault, &detail), TOKEN_OPEN);
-    assert_int_equal(sign_csr(&m, SIGN_ECDSA_SHA256, &e), 0);
-}
-
-static void test_activate_setup_refuses_twice_and_short(void **state)
-{
-    (void)state;
-    struct err e = {0};
-    assert_int_equal(activate_setup(&vault, blob_str("short"), &e), -1);
-    assert_int_equal(e.code, ERR_INPUT);
-    assert_int_equal(activate_setup(&vault, blob_str(PASSPHRASE), &e), -1);
-    assert_int_equal(e.code, ERR_CONFLICT);
-}
-
-static void test_activate_setup_takes_up_an_interrupted_one(void **state)
-{
-    (void)state;
-    struct err e = {0}, detail;
-    char path[128];
-    OWN(made_free)
-    struct made m = make(KEY_P256, KEY_POLICY_SEALED, PURPOSE_CSR);
-    activate_lock(&vault);
-    snprintf(path, sizeof path, "%s/unlock.check", softhsm_dir);
-    assert_int_equal(unlink(path), 0);
-    assert_int_equal(activate_state(&vault, &detail), TOKEN_UNINITIALISED);
-    assert_int_equal(activate_setup(&vault, blob_str("another passphrase"), &e), -1);
-    assert_int_equal(e.code, ERR_AUTH);
-    if (activate_setup(&vault, blob_str(PASSPHRASE), &e) < 0)
-        fail_msg("%s", e.text);
-    /* The token began anew: what was wrapped before is not its own. */
-    assert_int_equal(sign_csr(&m, SIGN_ECDSA_SHA256, &e), -1);
-    assert_int_equal(e.code, ERR_DENIED);
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    struct err e = {0}, detail;
-    clock_replace(&clock_ms);
-    softhsm_start();
-    vault_init(&vault, softhsm_dir);
-    vault.cost = (struct argon2_cost){.memory_kib = 64, .passes = 1, .lanes = 1};
-    vault_load(&vault, TOKEN_URI_DEFAULT);
-    assert_true(vault.loaded);
-    assert_int_equal(activate_state(&vault, &detail), TOKEN_UNINITIALISED);
-    if (activate_setup(&vault, blob_str(PASSPHRASE), &e) < 0)
-        fail_msg("%s", e.text);
-    assert_int_equal(activate_state(&vault, &detail), TOKEN_OPEN);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    vault_done(&vault);
-    softhsm_stop();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -431,10 +262,6 @@ int main(void)
         cmocka_unit_test(test_export_key_refuses_sealed_and_token_keys),
         cmocka_unit_test(test_keys_seal_reseal_open),
         cmocka_unit_test(test_boot_sign_only_tls_server_by_web),
-        cmocka_unit_test(test_activate_wrong_passphrases_wait_and_never_reach_the_token),
-        cmocka_unit_test(test_activate_resume_opens_with_the_kept_pin),
-        cmocka_unit_test(test_activate_setup_refuses_twice_and_short),
-        cmocka_unit_test(test_activate_setup_takes_up_an_interrupted_one),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, vault_setup, vault_teardown);
 }
