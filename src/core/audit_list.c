@@ -97,7 +97,7 @@ static json_t *seq_cursor(uint64_t seq)
 static int list_page(struct txn *t, const struct query *q, json_t *page, struct err *e)
 {
     json_t *items = json_array();
-    uint64_t newest, seq, examined = 0, given = 0;
+    uint64_t newest = 0, seq = 0, examined = 0, given = 0;
     struct blob line;
 
     json_put_take(page, "items", items);

@@ -109,7 +109,7 @@ static int check_records(struct txn *t, const struct layout *l, uint64_t *out, s
 static int check_table(struct txn *t, const struct layout *l, struct err *e)
 {
     struct index_key all = key_table(l);
-    uint64_t records, said, entries;
+    uint64_t records = 0, said = 0, entries = 0;
 
     if (check_records(t, l, &records, e) < 0 || count_get(t, &all, &said, e) < 0)
         return -1;

@@ -45,7 +45,7 @@ static int step(struct db *db, struct err *e)
 {
     OWN(txn_abort)
     struct txn *t = NULL;
-    uint32_t version;
+    uint32_t version = 0;
 
     if (txn_begin(db, true, &t, e) < 0 || version_get(t, &version, e) < 0)
         return -1;
