@@ -8,7 +8,7 @@
 #include "src/base/buf.h"
 
 #define ENVELOPE_MAX_BYTES (12 * 1024)
-#define ENVELOPE_LABEL_MAX 64
+#define ENVELOPE_LABEL_MAX 255 /* a host name has at most 253 */
 #define ENVELOPE_SPKI_MAX 1024
 #define ENVELOPE_BODY_MAX (8 * 1024)
 #define ENVELOPE_ID_BYTES 16

@@ -12,6 +12,7 @@
 #include "src/key/shape.h"
 
 #define TBS_MAX_BYTES (16 * 1024 * 1024)
+#define KEY_IDENTIFIER_BYTES 20
 
 /* ecdsaWithSHA256 and an empty BIT STRING: only there to complete the SEQUENCE. */
 static const uint8_t tail[] = {0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce,
@@ -47,20 +48,26 @@ static bool same_key(X509_PUBKEY *key, const struct envelope *env)
     return same;
 }
 
-/* The key identifier of RFC 5280, 4.2.1.2 (1), of our key: an authority key identifier must be it.
+/*
+ * An authority key identifier must be that of our key: the left-most 160 bits of SHA-256 over its
+ * bits, which our own issuer writes (RFC 7093, 2 (1)), or their SHA-1 (RFC 5280, 4.2.1.2 (1)).
  */
 static bool names_our_key(const ASN1_OCTET_STRING *keyid, const struct envelope *env)
 {
     const uint8_t *p = env->spki.p;
     X509_PUBKEY *key = d2i_X509_PUBKEY(NULL, &p, (long)env->spki.n);
+    const EVP_MD *const methods[] = {EVP_sha256(), EVP_sha1()};
     const uint8_t *bits = NULL;
     int bits_n = 0;
-    uint8_t hash[20];
-    unsigned n = 0;
-    bool same = key && X509_PUBKEY_get0_param(NULL, &bits, &bits_n, NULL, key) &&
-                EVP_Digest(bits, (size_t)bits_n, hash, &n, EVP_sha1(), NULL) &&
-                ASN1_STRING_length(keyid) == 20 &&
-                memcmp(ASN1_STRING_get0_data(keyid), hash, sizeof hash) == 0;
+    bool same = false;
+    if (key && X509_PUBKEY_get0_param(NULL, &bits, &bits_n, NULL, key) &&
+        ASN1_STRING_length(keyid) == KEY_IDENTIFIER_BYTES) {
+        for (size_t i = 0; i < COUNT(methods) && !same; i++) {
+            uint8_t hash[EVP_MAX_MD_SIZE];
+            same = EVP_Digest(bits, (size_t)bits_n, hash, NULL, methods[i], NULL) &&
+                   memcmp(ASN1_STRING_get0_data(keyid), hash, KEY_IDENTIFIER_BYTES) == 0;
+        }
+    }
     X509_PUBKEY_free(key);
     return same;
 }

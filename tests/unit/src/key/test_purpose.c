@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "crypto/x509/issue.h"
 #include "src/key/purpose.h"
 #include "tests/unit/src/key/tbs.h"
 
@@ -181,6 +182,41 @@ static void test_shape_csr_and_crl_refuse_strangers(void **state)
     assert_false(passes(PROC_CA, PURPOSE_CRL, &foreign, &e));
 }
 
+/* What the local CA really writes must pass: the two sides are written apart. */
+static void test_shapes_accept_what_the_local_ca_issues(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    OWN(strs_free)
+    struct strs names = {0};
+    OWN(own_x509)
+    X509 *root = NULL;
+    struct buf der[3] = {BUF(65536), BUF(65536), BUF(65536)};
+    const struct blob serial = BLOB("\1abcdefghijklmno", 16);
+    const struct root_template r = {
+        .serial = serial, .subject = "CN=Certkeep CA", .not_before = 1, .not_after = 86400};
+    strs_add(&names, "www.example.com");
+    if (issue_root(&r, ours, NULL, &der[0], &e) < 0 || cert_parse(buf_blob(&der[0]), &root, &e) < 0)
+        fail_msg("%s", e.text);
+    const struct issue_template leaf = {.serial = serial,
+                                        .subject = "CN=www.example.com",
+                                        .names = &names,
+                                        .spki = buf_blob(&spki),
+                                        .not_before = 1,
+                                        .not_after = 3600};
+    if (issue_tls(&leaf, root, ours, NULL, &der[1], &e) < 0 ||
+        issue_crl(NULL, 0, 1, 1, 3600, root, ours, NULL, &der[2], &e) < 0)
+        fail_msg("%s", e.text);
+    for (size_t i = 0; i < COUNT(der); i++) {
+        OWN(buf_free)
+        struct buf tbs = BUF(65536);
+        tbs_of(OPENSSL_memdup(der[i].p, der[i].n), (int)der[i].n, &tbs);
+        if (!passes(PROC_CA, i == 2 ? PURPOSE_CRL : PURPOSE_CERT, &tbs, &e))
+            fail_msg("%zu: %s", i, e.text);
+        buf_free(&der[i]);
+    }
+}
+
 static void test_shape_texts(void **state)
 {
     (void)state;
@@ -323,6 +359,7 @@ int main(void)
         cmocka_unit_test(test_shapes_refuse_cuts_and_tails),
         cmocka_unit_test(test_shape_cert_refuses_what_would_make_a_ca),
         cmocka_unit_test(test_shape_csr_and_crl_refuse_strangers),
+        cmocka_unit_test(test_shapes_accept_what_the_local_ca_issues),
         cmocka_unit_test(test_shape_texts),
         cmocka_unit_test(test_shape_tls13_lengths_and_contexts),
         cmocka_unit_test(test_shape_tls12_client_order),
