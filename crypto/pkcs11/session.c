@@ -68,7 +68,12 @@ static int reopen(struct token *t, struct err *e)
     t->pool_n = 0;
     memset(t->keys, 0, sizeof t->keys);
     t->generation++;
-    return login(t, e);
+    if (login(t, e) == 0)
+        return 0;
+    /* A PIN that is refused now would be refused again, until the token locks it: forget it. */
+    if (t->last == CKR_PIN_INCORRECT || t->last == CKR_PIN_LOCKED)
+        token_close(t);
+    return -1;
 }
 
 int token_retry(struct token *t, int (*fn)(struct token *t, void *arg, struct err *e), void *arg,

@@ -78,6 +78,34 @@ static void test_token_retry_tries_twice_at_most(void **state)
     assert_int_equal(calls, 1);
 }
 
+static void set_pin(char *from, char *to)
+{
+    assert_int_equal(token.m->f->C_SetPIN(token.home, (unsigned char *)from, strlen(from),
+                                          (unsigned char *)to, strlen(to)),
+                     CKR_OK);
+}
+
+static void test_token_retry_never_repeats_a_refused_pin(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    struct work w = {.sealed = BUF(1024)};
+    char ours[] = TEST_PIN, theirs[] = "changed-behind-us";
+    CK_SLOT_ID slot = token.slot;
+    set_pin(ours, theirs);
+    close_all();
+    assert_int_equal(token_retry(&token, seal_one, &w, &e), -1);
+    assert_int_equal(e.code, ERR_AUTH);
+    assert_int_equal(w.calls, 1);
+    assert_false(token.open);
+    assert_null(token.pin.p);
+    assert_int_equal(token_retry(&token, seal_one, &w, &e), -1);
+    assert_non_null(strstr(e.text, "locked"));
+    assert_int_equal(token_open(&token, &softhsm_module, slot, blob_str(theirs), &e), 0);
+    set_pin(theirs, ours);
+    buf_free(&w.sealed);
+}
+
 static void test_token_retry_locked_says_so(void **state)
 {
     (void)state;
@@ -135,6 +163,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_token_retry_recovers),
         cmocka_unit_test(test_token_retry_tries_twice_at_most),
+        cmocka_unit_test(test_token_retry_never_repeats_a_refused_pin),
         cmocka_unit_test(test_token_retry_locked_says_so),
         cmocka_unit_test(test_session_give_bounds_the_pool),
         cmocka_unit_test(test_object_find_logged_out_is_not_missing),
