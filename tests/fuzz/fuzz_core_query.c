@@ -26,7 +26,7 @@ static void fill(struct txn *t)
         struct cert c = {0};
         fields_init(&cert_fields, &c);
         c.name = xasprintf("%c%d.example", 'a' + i % 5, i);
-        c.not_after = i % 7 * 1000000000 - i;
+        c.not_after = i % 7 * INT64_C(1000000000) - i;
         c.chain = xstrdup("HIDDEN");
         c.ignored = i % 3 == 0;
         strs_add(&c.tags, i % 2 ? "env=prod" : "env=test");
