@@ -222,3 +222,13 @@ int time_parse(const char *text, int64_t *seconds, struct err *e)
     *seconds = t;
     return 0;
 }
+
+void time_print_ms(int64_t ms, char out[TIME_TEXT_BYTES])
+{
+    char seconds[TIME_TEXT_BYTES];
+    int64_t part = ms % 1000;
+
+    time_print((ms - part) / 1000, seconds);
+    seconds[strlen(seconds) - 1] = '\0'; /* the Z */
+    snprintf(out, TIME_TEXT_BYTES, "%s.%03dZ", seconds, (int)part);
+}

@@ -17,5 +17,7 @@ void clock_replace(const int64_t *fixed_ms);
 #define TIME_TEXT_BYTES 32
 /* "2026-11-21T02:45:00Z" (RFC 3339) */
 void time_print(int64_t seconds, char out[TIME_TEXT_BYTES]);
+/* "2026-11-21T02:45:00.123Z" */
+void time_print_ms(int64_t ms, char out[TIME_TEXT_BYTES]);
 /* RFC 3339 with Z or offset, or a plain date (midnight UTC), or DD-Mon-YYYY. */
 int time_parse(const char *text, int64_t *seconds, struct err *e);

@@ -3,8 +3,24 @@
  * gives the store value, the API's JSON, the form, the columns and the filters of the list.
  */
 #pragma once
+#include <stdlib.h>
+
 #include "src/base/field.h"
+#include "src/base/own.h"
 #include "src/base/secret.h"
+
+/* Replaces a text member by a copy; NULL empties it. */
+static inline void text_set(char **member, const char *text)
+{
+    char *copy = xstrdup(text);
+    free(*member);
+    *member = copy;
+}
+/* A text member for printing: never NULL. */
+static inline const char *text_of(const char *member)
+{
+    return member ? member : "";
+}
 
 /* The first members of every record. */
 struct row_head {
@@ -43,8 +59,8 @@ struct setting {
 };
 #include "src/model/as_end.h"
 
-extern const struct fields server_fields, cert_fields, order_fields, connector_fields, key_fields, job_fields,
-    user_fields, session_fields, setting_fields;
+extern const struct fields server_fields, cert_fields, order_fields, connector_fields, key_fields,
+    job_fields, user_fields, session_fields, setting_fields;
 
 /* OWN(own_cert) struct cert c = {0}; fields_init first. */
 #define RECORD_OWN(type)                                                                           \
