@@ -182,7 +182,7 @@ int pack_get(const struct layout *l, struct blob packed, const struct column *c,
     return 0;
 }
 
-static char *text_of(struct blob b)
+static char *text_from(struct blob b)
 {
     return memchr(b.p, 0, b.n) ? NULL : xstrndup(b.p, b.n);
 }
@@ -199,7 +199,7 @@ static int unpack_value(const struct field *f, struct blob value, void *record)
     switch (form_of(f->kind)) {
     case FORM_TEXT:
         free(*(char **)member);
-        *(char **)member = text_of(value);
+        *(char **)member = text_from(value);
         return *(char **)member ? 0 : -1;
     case FORM_INT:
         *(int64_t *)member = packed_int(value);

@@ -23,8 +23,12 @@ int setting_put(struct txn *t, const char *name, const char *value, struct err *
     if (row_find(t, TABLE_SETTING, "name", name, &s, &why) < 0) {
         if (why.code != ERR_NOT_FOUND)
             return err_set(e, why.code, "setting %s: %s", name, why.text);
+        if (!value)
+            return 0;
         s.name = xstrdup(name);
     }
+    if (!value)
+        return row_delete(t, TABLE_SETTING, s.id, e);
     free(s.value);
     s.value = xstrdup(value);
     return row_put(t, TABLE_SETTING, &s, e);

@@ -40,9 +40,10 @@ void txn_abort(struct txn **t); /* OWN(txn_abort); accepts NULL */
 
 /*
  * Records. row_get inits `record` itself (fields_init); the caller frees it with fields_free.
- * row_put: an empty id makes a new record (id, created_at set; ERR_CONFLICT when it exists); an id
- * replaces it and demands that record->rev is the stored one (ERR_CONFLICT: "changed meanwhile").
- * A UNIQUE value that another record has: ERR_CONFLICT naming the field's label.
+ * row_put: rev 0 makes a new record (created_at set; its id, when empty; ERR_CONFLICT when a chosen
+ * id exists); a rev replaces the record and demands that record->rev is the stored one
+ * (ERR_CONFLICT: "changed meanwhile"). A UNIQUE value that another record has: ERR_CONFLICT naming
+ * the field's label.
  */
 int row_get(struct txn *t, enum table table, const char *id, void *record, struct err *e);
 int row_put(struct txn *t, enum table table, void *record, struct err *e);
@@ -77,6 +78,9 @@ int trail_drop(struct txn *t, enum trail trail, const char *owner,
 /* ERR_STORE unless records, indexes and counters agree; reads everything. */
 int store_check(struct txn *t, struct err *e);
 
-/* Settings and small internal values by name; absent gives ERR_NOT_FOUND. value is malloc'ed. */
+/*
+ * Settings and small internal values by name; absent gives ERR_NOT_FOUND. value is malloc'ed.
+ * Putting NULL takes the setting away; it need not exist.
+ */
 int setting_get(struct txn *t, const char *name, char **value, struct err *e);
 int setting_put(struct txn *t, const char *name, const char *value, struct err *e);

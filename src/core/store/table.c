@@ -111,6 +111,20 @@ static int read_before(struct txn *t, const struct layout *l, const struct row_h
     return 0;
 }
 
+/* An id the caller chose for a new record: well formed, and nobody's. */
+static int take_name(struct txn *t, const struct layout *l, const char *wanted,
+                     char id[ID_CHARS + 1], struct err *e)
+{
+    struct err none = {0};
+    struct blob packed;
+
+    if (!id_valid(wanted))
+        return err_set(e, ERR_BUG, "%s: %s is no identifier", l->f->name, wanted);
+    if (row_packed(t, l, wanted, &packed, &none) == 0)
+        return err_set(e, ERR_CONFLICT, "%s: the record exists already", l->f->name);
+    return str_copy(id, ID_CHARS + 1, wanted, e);
+}
+
 static int put(struct txn *t, const struct layout *l, void *record, struct err *e)
 {
     struct row_head *head = record;
@@ -118,12 +132,16 @@ static int put(struct txn *t, const struct layout *l, void *record, struct err *
     struct buf before = BUF(RECORD_MAX);
     OWN(buf_free)
     struct buf after = BUF(RECORD_MAX);
-    bool fresh = !head->id || !head->id[0];
+    bool named = head->id && head->id[0];
+    bool fresh = !named || head->rev == 0;
     char id[ID_CHARS + 1];
     struct row_head next = {id, 1, now_s(), now_s()}, was = *head;
     struct blob old;
 
-    if (fresh)
+    if (named && fresh) {
+        if (take_name(t, l, head->id, id, e) < 0)
+            return -1;
+    } else if (fresh)
         id_new(id);
     else if (read_before(t, l, head, &before, &next, e) < 0)
         return -1;
