@@ -1,0 +1,243 @@
+/* Provisioning certificates: list, add, configure, delete, ignore, batch (contract G, H). */
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/base/own.h"
+#include "src/base/str.h"
+#include "src/base/time.h"
+#include "src/core/api/api.h"
+#include "src/core/flow/renew.h"
+
+#define BATCH_MAX 500
+
+int on_certs_list(struct api *a, struct err *e)
+{
+    return api_list(a, TABLE_CERT, e);
+}
+
+int on_certs_get(struct api *a, struct err *e)
+{
+    OWN(own_cert)
+    struct cert c = {0};
+    if (load(a->core, TABLE_CERT, a->param, &c, e) < 0)
+        return -1;
+    return api_record(a, 200, TABLE_CERT, &c, e);
+}
+
+static int demand(struct txn *t, enum table table, const char *id, const char *label, struct err *e)
+{
+    struct err none = {0};
+    const struct fields *f = table_fields(table);
+    if (text_of(id)[0] == '\0')
+        return 0;
+    void *record = xcalloc(1, f->size);
+    int rc = row_get(t, table, id, record, &none);
+    fields_free(f, record);
+    free(record);
+    if (rc == 0)
+        return 0;
+    if (none.code == ERR_NOT_FOUND)
+        return err_set(e, ERR_INPUT, "%s: there is no %s %s", label, table_name(table), id);
+    return err_set(e, none.code, "%s", none.text);
+}
+
+/* What the configuration must be in itself before it is kept. */
+static int check(struct txn *t, struct cert *c, struct err *e)
+{
+    char host[254];
+    if (demand(t, TABLE_CONNECTOR, c->connector, "Certificate Authority", e) < 0 ||
+        demand(t, TABLE_SERVER, c->server, "Server", e) < 0)
+        return -1;
+    if (text_of(c->name)[0] == '\0' && c->names.n > 0)
+        text_set(&c->name, c->names.v[0]);
+    if (text_of(c->name)[0] == '\0')
+        return err_set(e, ERR_INPUT, "CN / SAN Name: needed, for example shop.example");
+    if (c->names.n == 0)
+        strs_add(&c->names, c->name);
+    for (size_t i = 0; i < c->names.n; i++) {
+        const char *n = c->names.v[i];
+        if (strchr(n, ':') == NULL && parse_host(n, true, host, sizeof host, e) < 0)
+            return err_wrap(e, "Names: %s", n);
+    }
+    if (str_eq(c->key_alg, "ed25519") && str_eq(c->key_policy, "deployable"))
+        return err_set(e, ERR_INPUT,
+                       "Key Algorithm: an Ed25519 key cannot leave this HSM, so a server cannot "
+                       "have it; choose p-256");
+    return 0;
+}
+
+int on_certs_create(struct api *a, struct err *e)
+{
+    OWN(own_cert)
+    struct cert c = {0};
+    OWN(txn_abort)
+    struct txn *t = NULL;
+    json_t *b;
+    fields_init(&cert_fields, &c);
+    if (api_body(a, &b, e) < 0 || fields_from_json(&cert_fields, b, false, &c, e) < 0 ||
+        txn_begin(a->core->db, true, &t, e) < 0 || check(t, &c, e) < 0)
+        return -1;
+    text_set(&c.status, "Initiated");
+    cert_derive(&c, false);
+    if (row_put(t, TABLE_CERT, &c, e) < 0 ||
+        timeline_add(t, c.id, "added", api_user(a), NULL, e) < 0 ||
+        api_audit(a, t, "certificate", c.id, c.name, "added by hand", e) < 0 ||
+        txn_commit(&t, e) < 0)
+        return -1;
+    a->location = xasprintf("/api/v1/certificates/%s", c.id);
+    return api_record(a, 201, TABLE_CERT, &c, e);
+}
+
+int on_certs_update(struct api *a, struct err *e)
+{
+    OWN(own_cert)
+    struct cert c = {0};
+    OWN(txn_abort)
+    struct txn *t = NULL;
+    json_t *b;
+    if (api_body(a, &b, e) < 0 || txn_begin(a->core->db, true, &t, e) < 0 ||
+        row_get(t, TABLE_CERT, a->param, &c, e) < 0 || api_check_match(a, c.rev, e) < 0 ||
+        fields_from_json(&cert_fields, b, true, &c, e) < 0 || check(t, &c, e) < 0)
+        return -1;
+    if (str_eq(c.status, "Discovered"))
+        text_set(&c.status, "Initiated");
+    cert_derive(&c, text_of(c.failure_cause)[0] != '\0');
+    if (row_put(t, TABLE_CERT, &c, e) < 0 ||
+        timeline_add(t, c.id, "configured", api_user(a), NULL, e) < 0 ||
+        api_audit(a, t, "certificate", c.id, c.name, "configured", e) < 0 || txn_commit(&t, e) < 0)
+        return -1;
+    return api_record(a, 200, TABLE_CERT, &c, e);
+}
+
+int on_certs_delete(struct api *a, struct err *e)
+{
+    OWN(own_cert)
+    struct cert c = {0};
+    OWN(txn_abort)
+    struct txn *t = NULL;
+    if (txn_begin(a->core->db, true, &t, e) < 0 || row_get(t, TABLE_CERT, a->param, &c, e) < 0 ||
+        api_check_match(a, c.rev, e) < 0 || cert_demand_idle(t, &c, e) < 0 ||
+        row_delete(t, TABLE_CERT, c.id, e) < 0 || trail_drop(t, TRAIL_TIMELINE, c.id, e) < 0 ||
+        api_audit(a, t, "certificate", c.id, c.name,
+                  "taken out of the inventory; its server is untouched", e) < 0 ||
+        txn_commit(&t, e) < 0)
+        return -1;
+    return api_empty(a, 204);
+}
+
+static int set_ignored(struct api *a, bool ignored, struct err *e)
+{
+    OWN(own_cert)
+    struct cert c = {0};
+    OWN(txn_abort)
+    struct txn *t = NULL;
+    const char *word = ignored ? "ignored" : "taken back";
+    if (txn_begin(a->core->db, true, &t, e) < 0 || row_get(t, TABLE_CERT, a->param, &c, e) < 0)
+        return -1;
+    c.ignored = ignored;
+    cert_derive(&c, text_of(c.failure_cause)[0] != '\0');
+    if (row_put(t, TABLE_CERT, &c, e) < 0 ||
+        timeline_add(t, c.id, word, api_user(a), NULL, e) < 0 ||
+        api_audit(a, t, "certificate", c.id, c.name, word, e) < 0 || txn_commit(&t, e) < 0)
+        return -1;
+    return api_record(a, 200, TABLE_CERT, &c, e);
+}
+
+int on_certs_ignore(struct api *a, struct err *e)
+{
+    return set_ignored(a, true, e);
+}
+
+int on_certs_unignore(struct api *a, struct err *e)
+{
+    return set_ignored(a, false, e);
+}
+
+static const struct {
+    const char *name;
+    int (*run)(struct api *a, struct err *e);
+} batch_actions[] = {
+    {"issue", on_certs_issue},   {"renew", on_certs_renew},       {"deploy", on_certs_deploy},
+    {"ignore", on_certs_ignore}, {"unignore", on_certs_unignore},
+};
+
+/* One certificate of a batch: its own result, whatever the others do. */
+static json_t *batch_one(struct api *a, const char *id, int (*run)(struct api *a, struct err *e))
+{
+    struct err why = {0};
+    json_t *o = json_object();
+    json_put_str(o, "id", id);
+    json_t *body = a->body;
+    a->body = NULL;
+    int rc = str_copy(a->param, sizeof a->param, id, &why) < 0 ? -1 : run(a, &why);
+    a->body = body;
+    json_put_bool(o, "ok", rc == 0);
+    if (rc < 0) {
+        json_put_str(o, "error", why.text);
+        json_put_str(o, "code", err_code_name(why.code));
+    } else if (a->status == 202 && a->location) {
+        json_put_str(o, "location", a->location);
+    }
+    return o;
+}
+
+static int batch_name(struct api *a, const struct strs *ids, const char *name, struct err *e)
+{
+    OWN(txn_abort)
+    struct txn *t = NULL;
+    if (name[0] == '\0')
+        return 0;
+    if (txn_begin(a->core->db, true, &t, e) < 0)
+        return -1;
+    for (size_t i = 0; i < ids->n; i++) {
+        OWN(own_cert)
+        struct cert c = {0};
+        if (row_get(t, TABLE_CERT, ids->v[i], &c, e) < 0)
+            return err_wrap(e, "ids: %s", ids->v[i]);
+        text_set(&c.batch, name);
+        if (row_put(t, TABLE_CERT, &c, e) < 0)
+            return -1;
+    }
+    if (api_audit(a, t, "batch", NULL, name, "named", e) < 0)
+        return -1;
+    return txn_commit(&t, e);
+}
+
+static int batch_run(struct api *a, const struct strs *ids, const char *action, struct err *e)
+{
+    size_t k = 0;
+    while (k < COUNT(batch_actions) && !str_eq(batch_actions[k].name, action))
+        k++;
+    if (k == COUNT(batch_actions))
+        return err_set(e, ERR_INPUT, "action: expected issue, renew, deploy, ignore or unignore");
+    json_t *items = json_array();
+    for (size_t i = 0; i < ids->n; i++)
+        json_array_append_new(items, batch_one(a, ids->v[i], batch_actions[k].run));
+    free(a->location);
+    a->location = NULL;
+    free(a->etag);
+    a->etag = NULL;
+    json_t *o = json_object();
+    json_put_take(o, "items", items);
+    return api_json(a, 200, o, e);
+}
+
+int on_certs_batch(struct api *a, struct err *e)
+{
+    static const char *const names[] = {"ids", "action", "batch_name", NULL};
+    struct strs ids = {0};
+    const char *action, *name = "";
+    json_t *b;
+    int rc = -1;
+    if (api_body(a, &b, e) == 0 && json_only(b, names, e) == 0 &&
+        json_opt_strs(b, "ids", BATCH_MAX, ID_CHARS, &ids, e) == 0 &&
+        json_get_str(b, "action", 20, &action, e) == 0 &&
+        json_opt_str(b, "batch_name", 100, &name, e) == 0)
+        rc = ids.n == 0 ? err_set(e, ERR_INPUT, "ids: name at least one certificate") : 0;
+    if (rc == 0)
+        rc = batch_name(a, &ids, name, e);
+    if (rc == 0)
+        rc = batch_run(a, &ids, action, e);
+    strs_free(&ids);
+    return rc;
+}

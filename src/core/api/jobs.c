@@ -1,0 +1,226 @@
+/* Jobs: list, page with steps, approve, cancel, retry, roll back, log, report. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/base/own.h"
+#include "src/base/str.h"
+#include "src/base/time.h"
+#include "src/core/api/api.h"
+#include "src/core/api/job_steps.h"
+#include "src/core/api/trail_json.h"
+#include "src/core/flow/parts.h"
+
+int on_jobs_list(struct api *a, struct err *e)
+{
+    return api_list(a, TABLE_JOB, e);
+}
+
+int on_jobs_get(struct api *a, struct err *e)
+{
+    OWN(own_job)
+    struct job j = {0};
+    OWN(txn_abort)
+    struct txn *t = NULL;
+    if (txn_begin(a->core->db, false, &t, e) < 0 || row_get(t, TABLE_JOB, a->param, &j, e) < 0)
+        return -1;
+    OWN(own_json)
+    json_t *journal = trail_json(t, TRAIL_JOURNAL, j.id, 1, e);
+    if (journal == NULL)
+        return -1;
+    json_t *items = json_object_get(journal, "items");
+    json_t *o = api_record_json(TABLE_JOB, &j);
+    json_put_take(o, "steps", job_steps(&j, items));
+    json_object_set(o, "journal", items);
+    free(a->etag);
+    a->etag = xasprintf("\"%lld\"", (long long)j.rev);
+    return api_json(a, 200, o, e);
+}
+
+int on_jobs_log(struct api *a, struct err *e)
+{
+    OWN(own_job)
+    struct job j = {0};
+    OWN(own_mem)
+    char *text = api_query_get(a, "from");
+    OWN(txn_abort)
+    struct txn *t = NULL;
+    uint64_t from = 1;
+    if (text && parse_u64(text, 1, INT64_MAX, &from, e) < 0)
+        return err_wrap(e, "from");
+    if (txn_begin(a->core->db, false, &t, e) < 0 || row_get(t, TABLE_JOB, a->param, &j, e) < 0)
+        return -1;
+    json_t *o = trail_json(t, TRAIL_LOG, j.id, from, e);
+    if (o == NULL)
+        return -1;
+    json_t *items = json_object_get(o, "items");
+    size_t n = json_array_size(items);
+    int64_t next = n ? json_int(json_array_get(items, n - 1), "seq") + 1 : (int64_t)from;
+    json_put_int(o, "next", next);
+    return api_json(a, 200, o, e);
+}
+
+static void add_trail(struct buf *out, const char *title, const json_t *items,
+                      const char *const *members)
+{
+    buf_addf(out, "\n%s\n", title);
+    for (size_t i = 0; i < json_array_size(items); i++) {
+        const json_t *x = json_array_get(items, i);
+        for (const char *const *m = members; *m; m++)
+            buf_addf(out, "%s%s", m == members ? "" : "  ", json_str(x, *m));
+        buf_addc(out, '\n');
+    }
+}
+
+int on_jobs_report(struct api *a, struct err *e)
+{
+    static const char *const journal_members[] = {"time", "event", "step", "text", NULL};
+    static const char *const log_members[] = {"time", "line", NULL};
+    OWN(own_job)
+    struct job j = {0};
+    OWN(txn_abort)
+    struct txn *t = NULL;
+    OWN(buf_free)
+    struct buf out = BUF(4 * 1024 * 1024);
+    char at[TIME_TEXT_BYTES];
+    if (txn_begin(a->core->db, false, &t, e) < 0 || row_get(t, TABLE_JOB, a->param, &j, e) < 0)
+        return -1;
+    OWN(own_json)
+    json_t *journal = trail_json(t, TRAIL_JOURNAL, j.id, 1, e);
+    OWN(own_json)
+    json_t *log = journal ? trail_json(t, TRAIL_LOG, j.id, 1, e) : NULL;
+    if (log == NULL)
+        return -1;
+    time_print(now_s(), at);
+    buf_addf(&out, "%s\njob       %s\nstate     %s\nasked by  %s\nattempts  %lld\nreport    %s\n",
+             j.title, j.id, j.state, text_of(j.requested_by), (long long)j.attempts, at);
+    if (text_of(j.error)[0])
+        buf_addf(&out, "error     %s\ncause     %s\nto do     %s\n", j.error, text_of(j.cause),
+                 text_of(j.advice));
+    if (text_of(j.plan_text)[0])
+        buf_addf(&out, "\nPlan\n%s\n", j.plan_text);
+    add_trail(&out, "Journal", json_object_get(journal, "items"), journal_members);
+    add_trail(&out, "Log", json_object_get(log, "items"), log_members);
+    return api_text(a, "text/plain; charset=utf-8", NULL, buf_blob(&out), e);
+}
+
+/* A change of a job that waits for people; runs it again when `run` says so. */
+static int change(struct api *a, int (*edit)(struct api *a, struct job *j, struct err *e),
+                  const char *what, struct err *e)
+{
+    OWN(own_job)
+    struct job j = {0};
+    OWN(txn_abort)
+    struct txn *t = NULL;
+    if (txn_begin(a->core->db, true, &t, e) < 0 || row_get(t, TABLE_JOB, a->param, &j, e) < 0 ||
+        edit(a, &j, e) < 0 || row_put(t, TABLE_JOB, &j, e) < 0 ||
+        api_audit(a, t, "job", j.id, j.title, what, e) < 0 || txn_commit(&t, e) < 0)
+        return -1;
+    jobs_kick(a->core);
+    return api_record(a, 200, TABLE_JOB, &j, e);
+}
+
+static int edit_approve(struct api *a, struct job *j, struct err *e)
+{
+    if (!str_eq(j->state, "Needs Approval"))
+        return err_set(e, ERR_CONFLICT, "the job is %s: there is nothing to approve", j->state);
+    j->approved = true;
+    text_set(&j->approved_by, api_user(a));
+    text_set(&j->state, "Queued");
+    text_set(&j->error, "");
+    j->next_at = now_s();
+    return 0;
+}
+
+int on_jobs_approve(struct api *a, struct err *e)
+{
+    return change(a, edit_approve, "plan approved", e);
+}
+
+static bool ended(const struct job *j)
+{
+    static const char *const final[] = {"Done", "No Change", "Failed", "Rolled Back", "Cancelled"};
+    for (size_t i = 0; i < COUNT(final); i++)
+        if (str_eq(j->state, final[i]))
+            return true;
+    return false;
+}
+
+static int edit_cancel(struct api *a, struct job *j, struct err *e)
+{
+    (void)a;
+    if (ended(j))
+        return err_set(e, ERR_CONFLICT, "the job has ended: %s", j->state);
+    j->cancelling = true;
+    if (str_eq(j->state, "Needs Approval") || (str_eq(j->state, "Queued") && j->attempts == 0)) {
+        text_set(&j->state, "Cancelled"); /* nothing was begun */
+        j->next_at = 0;
+        j->finished_at = now_s();
+    } else if (!str_eq(j->state, "Running")) {
+        j->next_at = now_s();
+    }
+    return 0;
+}
+
+int on_jobs_cancel(struct api *a, struct err *e)
+{
+    return change(a, edit_cancel, "cancel asked for", e);
+}
+
+static int edit_retry(struct api *a, struct job *j, struct err *e)
+{
+    (void)a;
+    if (str_eq(j->state, "Running") || str_eq(j->state, "Done") || str_eq(j->state, "No Change"))
+        return err_set(e, ERR_CONFLICT, "the job is %s: nothing to retry", j->state);
+    if (ended(j)) { /* begins anew: what it changed was put back or never happened */
+        j->resume_step = 0;
+        bytes_free(&j->plan);
+        j->finished_at = 0;
+    }
+    j->cancelling = false;
+    text_set(&j->state, "Queued");
+    text_set(&j->error, "");
+    text_set(&j->advice, "");
+    text_set(&j->cause, "");
+    j->next_at = now_s();
+    return 0;
+}
+
+int on_jobs_retry(struct api *a, struct err *e)
+{
+    if (change(a, edit_retry, "retry asked for", e) < 0)
+        return -1;
+    return api_accepted(a, a->param, e);
+}
+
+int on_jobs_rollback(struct api *a, struct err *e)
+{
+    OWN(own_job)
+    struct job j = {0};
+    OWN(txn_abort)
+    struct txn *t = NULL;
+    char id[ID_CHARS + 1];
+    if (txn_begin(a->core->db, true, &t, e) < 0 || row_get(t, TABLE_JOB, a->param, &j, e) < 0)
+        return -1;
+    if (!str_eq(j.kind, "deploy") || !str_eq(j.state, "Done") || j.dry_run)
+        return err_set(e, ERR_CONFLICT,
+                       "only a finished deployment can be rolled back; this is %s, %s", j.kind,
+                       j.state);
+    OWN(own_cert)
+    struct cert c = {0};
+    if (row_get(t, TABLE_CERT, j.cert, &c, e) < 0)
+        return -1;
+    struct job_request q = {.kind = JOB_ROLLBACK,
+                            .cert = j.cert,
+                            .server = j.server,
+                            .follows = j.id,
+                            .subject = c.name,
+                            .requested_by = api_user(a)};
+    if (job_create(t, &q, id, e) < 0)
+        return -1;
+    text_set(&c.job, id);
+    if (row_put(t, TABLE_CERT, &c, e) < 0 || api_audit(a, t, "job", j.id, j.title, id, e) < 0 ||
+        txn_commit(&t, e) < 0)
+        return -1;
+    jobs_kick(a->core);
+    return api_accepted(a, id, e);
+}

@@ -1,0 +1,47 @@
+/*
+ * What the core process holds: one of these, made in main.c and passed down. core decides;
+ * the other processes only do.
+ */
+#pragma once
+#include "src/base/fiber.h"
+#include "src/base/loop.h"
+#include "src/core/store/store.h"
+#include "src/ipc/call.h"
+
+enum appliance_state {
+    STATE_STARTING,
+    STATE_UNPROVISIONED,
+    STATE_LOCKED,
+    STATE_OPERATIONAL,
+    STATE_DEGRADED
+};
+
+struct jobs;     /* flow/jobs.c */
+struct events;   /* events.c */
+struct throttle; /* auth/throttle.c */
+
+struct core {
+    struct loop *loop;
+    struct db *db;
+    struct channel *parent, *web, *key, *ca;
+    struct jobs *jobs;
+    struct events *events;
+    struct throttle *throttle;
+    enum appliance_state state;
+    char state_detail[200]; /* why Degraded */
+    char setup_code[20];    /* shown on the console while Unprovisioned; "" otherwise */
+    const char *public_dir; /* what anybody on the box may read: the root certificate */
+    const char *fault_file; /* CERTKEEP_TEST builds: where to stop for the kill test */
+    int64_t started_at;
+};
+
+#define KEY_TIMEOUT_MS 30000
+#define CA_TIMEOUT_MS 120000
+
+const char *appliance_state_name(enum appliance_state s);
+/* Asks `key` and sets the state; publishes identity and resumes work on becoming Operational. In a
+ * fiber. */
+void appliance_refresh(struct core *core);
+/* The UI's TLS certificate and key to web; quietly nothing when there is none yet. */
+void appliance_publish_identity(struct core *core);
+int appliance_demand_operational(const struct core *core, struct err *e);

@@ -1,0 +1,143 @@
+/* The checks a person or the clock asks for: a server (reach, identity, login, configuration) and a
+ * CA connector. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/base/own.h"
+#include "src/base/str.h"
+#include "src/base/time.h"
+#include "src/core/flow/deploy.h"
+#include "src/core/flow/discover.h"
+
+static const char *server_state_for(enum deploy_cause cause)
+{
+    return cause == CAUSE_PERMISSION ? "Auth Failed" : "Unreachable";
+}
+
+static int server_mark(struct core *core, const char *id, const char *state, const char *error,
+                       const char *version, struct err *e)
+{
+    OWN(txn_abort)
+    struct txn *t = NULL;
+    OWN(own_server)
+    struct server s = {0};
+    if (txn_begin(core->db, true, &t, e) < 0 || row_get(t, TABLE_SERVER, id, &s, e) < 0)
+        return -1;
+    if (!str_eq(s.state, "Disabled"))
+        text_set(&s.state, state);
+    text_set(&s.last_error, error);
+    if (version && version[0])
+        text_set(&s.detected_version, version);
+    s.last_check = now_s();
+    if (row_put(t, TABLE_SERVER, &s, e) < 0)
+        return -1;
+    return txn_commit(&t, e);
+}
+
+static int check_failed(struct deploy *d, const struct step_result *res, struct err *e)
+{
+    struct run *r = d->run;
+    const char *text = text_of(res->text);
+    if (res->outcome == OUTCOME_HOST_KEY) {
+        if (server_keep_offer(r->core, d->server.id, res->evidence, text, e) < 0)
+            return -1;
+        return run_finish(
+            r, "Failed", CAUSE_CONNECTIVITY, text,
+            "Compare the fingerprints with the server's console, then approve its host key.", e);
+    }
+    if (server_mark(r->core, d->server.id, server_state_for(res->cause), text, NULL, e) < 0)
+        return -1;
+    return run_finish(r, "Failed", res->cause, text,
+                      "Correct what the failed step names, then check again.", e);
+}
+
+int flow_server_check(struct run *r, struct err *e)
+{
+    OWN(deploy_done)
+    struct deploy d = {.run = r};
+    static const enum deploy_step steps[] = {DEPLOY_CONNECT, DEPLOY_DISCOVER};
+    if (load(r->core, TABLE_SERVER, r->job.server, &d.server, e) < 0)
+        return err_wrap(e, "server");
+    fields_init(&cert_fields, &d.cert);
+    if (deploy_connect(&d, e) < 0)
+        return -1;
+    for (size_t i = 0; i < COUNT(steps); i++) {
+        OWN(step_result_free)
+        struct step_result res = {0};
+        if (deploy_step_run(&d, steps[i], BLOB(NULL, 0), &res, e) < 0)
+            return -1;
+        if (res.outcome != OUTCOME_OK && res.outcome != OUTCOME_NEEDS_REVIEW)
+            return check_failed(&d, &res, e);
+        if (steps[i] != DEPLOY_DISCOVER)
+            continue;
+        if (discover_keep(r, &d.server, bytes_blob(&res.findings), e) < 0 ||
+            server_mark(r->core, d.server.id, "Active", "", text_of(res.text), e) < 0)
+            return -1;
+    }
+    return run_finish(r, "Done", CAUSE_NONE, NULL, NULL, e);
+}
+
+static int connector_mark(struct run *r, const struct err *why, const struct msg_CA_TESTED *ok,
+                          struct err *e)
+{
+    OWN(txn_abort)
+    struct txn *t = NULL;
+    OWN(own_connector)
+    struct connector c = {0};
+    if (txn_begin(r->core->db, true, &t, e) < 0 ||
+        row_get(t, TABLE_CONNECTOR, r->job.connector, &c, e) < 0)
+        return -1;
+    bool was_draft = str_eq(c.state, "Draft") || str_eq(c.state, "Validating");
+    c.last_check = now_s();
+    if (ok) {
+        if (!str_eq(c.state, "Inactive"))
+            text_set(&c.state, "Active");
+        text_set(&c.error, "");
+        text_set(&c.category, "");
+        text_set(&c.detail, ok->detail);
+        if (ok->memory.n)
+            bytes_set(&c.memory, ok->memory);
+    } else {
+        if (!str_eq(c.state, "Inactive"))
+            text_set(&c.state, was_draft && c.memory.n == 0 ? "Draft" : "Error");
+        text_set(&c.error, why->text);
+        text_set(&c.category, err_code_name(why->code));
+    }
+    if (row_put(t, TABLE_CONNECTOR, &c, e) < 0)
+        return -1;
+    return txn_commit(&t, e);
+}
+
+int flow_connector_check(struct run *r, struct err *e)
+{
+    struct ca_args a;
+    struct err why = {0};
+    if (ca_args_load(r->core, r->job.connector, true, &a, e) < 0)
+        return -1;
+    struct msg_CA_TEST m = {.type = a.connector.type,
+                            .connector = a.connector.id,
+                            .settings = buf_blob(&a.settings),
+                            .secrets = buf_blob(&a.secrets),
+                            .keys = buf_blob(&a.keys),
+                            .memory = bytes_blob(&a.connector.memory)};
+    OWN(reply_done)
+    struct reply rep = {0};
+    struct msg_CA_TESTED ok;
+    int rc = run_intent(r, "test", e);
+    bool passed = rc == 0 &&
+                  call_CA_TEST(r->core->ca, &m, MSG_CA_TESTED, CA_TIMEOUT_MS, &rep, &why) == 0 &&
+                  get_CA_TESTED(&rep.msg, &ok, &why) == 0;
+    ca_args_free(&a);
+    if (rc < 0)
+        return -1;
+    if (!passed) {
+        if (run_step_failed(r, "test", why.text, e) < 0 || connector_mark(r, &why, NULL, e) < 0)
+            return -1;
+        return run_finish(r, "Failed", CAUSE_CA, why.text,
+                          "Correct the connector's settings, then test again.", e);
+    }
+    if (connector_mark(r, NULL, &ok, e) < 0 || run_done(r, "test", ok.detail, e) < 0)
+        return -1;
+    jobs_kick(r->core); /* orders that waited for it */
+    return run_finish(r, "Done", CAUSE_NONE, NULL, NULL, e);
+}

@@ -1,0 +1,46 @@
+/* From a chain to what a certificate's row shows. */
+#include <string.h>
+
+#include "crypto/x509/chain.h"
+#include "src/base/own.h"
+#include "src/base/str.h"
+#include "src/base/time.h"
+#include "src/core/flow/parts.h"
+
+static void own_info(struct cert_info *i)
+{
+    cert_info_free(i);
+}
+
+int cert_describe_chain(struct cert *c, const char *chain_pem, struct err *e)
+{
+    OWN(chain_free)
+    struct chain chain = {0};
+    OWN(own_info)
+    struct cert_info i = {0};
+    struct strs findings = {0};
+    if (chain_parse(blob_str(chain_pem), &chain, e) < 0 || cert_describe(chain.v[0], &i, e) < 0 ||
+        cert_findings(chain.v[0], now_s(), &findings, e) < 0) {
+        strs_free(&findings);
+        return err_wrap(e, "certificate");
+    }
+    text_set(&c->chain, chain_pem);
+    if (text_of(c->name)[0] == '\0')
+        text_set(&c->name, i.common_name);
+    if (c->names.n == 0)
+        for (size_t n = 0; n < i.names.n; n++)
+            strs_add(&c->names, i.names.v[n]);
+    text_set(&c->issuer, i.issuer_name);
+    text_set(&c->organization, i.organization);
+    text_set(&c->serial, i.serial);
+    text_set(&c->fingerprint, i.fingerprint);
+    text_set(&c->sig_alg, i.sig_alg);
+    text_set(&c->key_info, i.key_alg);
+    text_set(&c->validation_status,
+             chain.n > 1 || i.self_signed ? "chain as served" : "no intermediate in the chain");
+    c->not_before = i.not_before;
+    c->not_after = i.not_after;
+    strs_free(&c->vulnerable);
+    c->vulnerable = findings;
+    return 0;
+}

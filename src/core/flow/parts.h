@@ -1,0 +1,32 @@
+/* What several flows share: loading their records, asking `ca`, and marking the certificate. */
+#pragma once
+#include "src/core/flow/jobs.h"
+#include "src/ipc/call.h"
+
+/* A CA_* request is the connector's record as ca wants it: these buffers outlive the call. */
+struct ca_args {
+    struct connector connector;
+    struct buf settings, secrets, keys;
+};
+/* Loads the connector; ERR_CONFLICT when it is not in a state to be used (unless any_state). */
+int ca_args_load(struct core *core, const char *connector_id, bool any_state, struct ca_args *out,
+                 struct err *e);
+void ca_args_free(struct ca_args *a);
+
+int load(struct core *core, enum table table, const char *id, void *record, struct err *e);
+/* Stores a changed record by itself, keeping `rev` right. */
+int save(struct core *core, enum table table, void *record, struct err *e);
+
+/* Failure as it shows on the certificate's row. */
+int cert_mark_failed(struct core *core, const char *cert_id, const char *status,
+                     enum deploy_cause cause, const char *text, struct err *e);
+/* Derives readiness (S3) and the time of renewal from the record's other members. */
+void cert_derive(struct cert *c, bool last_job_failed);
+/* Fills the members that describe a certificate (issuer, validity, serial, ...) from a PEM chain.
+ */
+int cert_describe_chain(struct cert *c, const char *chain_pem, struct err *e);
+/* "time": now, RFC 3339 with milliseconds: how every trail entry begins. */
+void json_put_now(json_t *o);
+/* An event of the certificate's timeline. */
+int timeline_add(struct txn *t, const char *cert_id, const char *event, const char *text,
+                 const char *job, struct err *e);
