@@ -22,9 +22,9 @@ static char *get_text(struct reader *r, size_t max)
     const uint16_t n = read_u16(r);
     const struct blob b = read_bytes(r, n);
 
-    if (!r->failed && (n > max || !text_clean(b.p, n, "")))
+    if (!r->failed && (n > max || (n > 0 && !text_clean(b.p, n, ""))))
         r->failed = true;
-    return r->failed ? NULL : xstrndup(b.p, n);
+    return r->failed ? NULL : xstrndup(n ? b.p : "", n);
 }
 
 int acme_memory_decode(struct blob in, struct acme_memory *out, struct err *e)

@@ -262,7 +262,7 @@ int http_perform(struct http *h, const struct http_request *q, struct http_respo
         curl_easy_getinfo(c, CURLINFO_SSL_VERIFYRESULT, &verify);
         curl_easy_getinfo(c, CURLINFO_APPCONNECT_TIME_T, &connected_us);
         http_response_free(&t.answer);
-        why.code = t.result;
+        why.code = (int)t.result;
         why.verify = verify;
         why.connected = connected_us > 0;
         why.too_large = t.too_large;
