@@ -3,6 +3,8 @@
 
 #include "src/base/own.h"
 
+#undef ckr_err /* a macro around what is defined here */
+
 static const struct {
     CK_RV rv;
     enum err_code code;

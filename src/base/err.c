@@ -9,6 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#undef err_set /* macros around what is defined here: see err.h */
+#undef err_wrap
+#undef err_sys
+
 static const struct {
     const char *name;
     const char *title;

@@ -39,6 +39,19 @@ int err_wrap(struct err *e, const char *fmt, ...) __attribute__((format(printf, 
 /* ERR_SYSTEM (ERR_NOT_FOUND for ENOENT, ERR_LIMIT for ENOSPC/EMFILE) from errno. Returns -1. */
 int err_sys(struct err *e, const char *what);
 
+/*
+ * The compiler cannot look into err.c. Here it sees that these return -1, and so that a function
+ * which returned early, with its outputs unset, has told its caller.
+ */
+static inline int err_minus_one(int returned)
+{
+    (void)returned;
+    return -1;
+}
+#define err_set(...) err_minus_one(err_set(__VA_ARGS__))
+#define err_wrap(...) err_minus_one(err_wrap(__VA_ARGS__))
+#define err_sys(...) err_minus_one(err_sys(__VA_ARGS__))
+
 const char *err_code_name(enum err_code code);  /* "input", "auth", ... stable: part of the API */
 const char *err_code_title(enum err_code code); /* "The request is not valid", ... for people */
 enum err_code err_code_parse(const char *name); /* ERR_COUNT if unknown */

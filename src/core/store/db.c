@@ -13,6 +13,8 @@
 #define MAP_FIRST_BYTES (64 * 1024 * 1024)
 #define NAMED_DBS 8
 
+#undef store_err /* a macro around what is defined here */
+
 static const struct fields *const all_fields[TABLE_END] = {
 #define TABLE(NAME, number, record) [number] = &record##_fields,
 #include "src/core/store/tables.def"
@@ -36,7 +38,7 @@ enum table table_by_name(const char *name)
     for (unsigned i = 1; i < TABLE_END; i++)
         if (all_fields[i] && str_eq(all_fields[i]->name, name))
             return (enum table)i;
-    return TABLE_NONE;
+    return (enum table)0;
 }
 
 int store_err(struct err *e, int rc, const char *what)

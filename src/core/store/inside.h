@@ -68,6 +68,7 @@ struct db_options {
 };
 int db_open_with(const char *dir, struct db_options options, struct db **out, struct err *e);
 int store_err(struct err *e, int rc, const char *what); /* returns -1 */
+#define store_err(...) err_minus_one(store_err(__VA_ARGS__)) /* see err.h */
 DEFINE_OWN(MDB_cursor *, cursor, mdb_cursor_close)
 DEFINE_OWN(struct db *, db, db_close)
 
