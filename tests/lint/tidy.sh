@@ -18,7 +18,7 @@ flags="-std=gnu17 -I. -D_GNU_SOURCE -DCERTKEEP_TEST=1 -DOPENSSL_API_COMPAT=30500
 
 one() { # FILE
     # shellcheck disable=SC2086 # flags are words
-    sum=$({ clang --version; cat .clang-tidy; clang -E $flags "$1"; } 2>/dev/null | sha256sum | cut -d' ' -f1)
+    sum=$({ clang --version; cat .clang-tidy tests/.clang-tidy; clang -E $flags "$1"; } 2>/dev/null | sha256sum | cut -d' ' -f1)
     [ ! -f "$cache/$sum" ] || return 0
     # shellcheck disable=SC2086
     if out=$(clang-tidy --quiet --warnings-as-errors='*' "$1" -- $flags 2>/dev/null); then : >"$cache/$sum"
