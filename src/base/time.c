@@ -226,9 +226,9 @@ int time_parse(const char *text, int64_t *seconds, struct err *e)
 void time_print_ms(int64_t ms, char out[TIME_TEXT_BYTES])
 {
     char seconds[TIME_TEXT_BYTES];
-    int64_t part = ms % 1000;
+    unsigned part = (unsigned)(ms % 1000 + 1000) % 1000;
 
-    time_print((ms - part) / 1000, seconds);
+    time_print((ms - (int64_t)part) / 1000, seconds);
     seconds[strlen(seconds) - 1] = '\0'; /* the Z */
-    snprintf(out, TIME_TEXT_BYTES, "%s.%03dZ", seconds, (int)part);
+    snprintf(out, TIME_TEXT_BYTES, "%.24s.%03uZ", seconds, part % 1000);
 }
