@@ -100,7 +100,7 @@ static int decode(const struct msg *in, struct ca_job *job, struct head *h, stru
 int job_decode(struct ca *ca, const struct msg *m, struct job *out, struct err *e)
 {
     struct job j = {.job = {.ca = ca, .profile = "", .replaces = "", .comments = ""}};
-    struct head h;
+    struct head h = {0};
 
     if (decode(m, &j.job, &h, e) < 0)
         return -1;
