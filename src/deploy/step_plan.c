@@ -1,0 +1,168 @@
+/* Rule 1 and the text a person approves. Changes nothing and asks nothing of the server. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/base/own.h"
+#include "src/base/time.h"
+#include "src/deploy/target.h"
+
+static int check_material(struct worker *w, const struct plan *p, struct err *e)
+{
+    int64_t now = now_s(), there = now + p->clock_ahead - p->clock_behind;
+
+    if (chain_check(&w->chain, bytes_blob(&w->spki), &w->request.names, now, e) < 0)
+        return err_wrap(e, "the new certificate is not fit");
+    if (chain_check(&w->chain, bytes_blob(&w->spki), &w->request.names, there, e) < 0)
+        return err_wrap(
+            e, "by the server's clock, which is %u seconds %s, the new certificate is not fit",
+            p->clock_ahead ? p->clock_ahead : p->clock_behind, p->clock_ahead ? "ahead" : "behind");
+    return 0;
+}
+
+static void add_cert_line(struct buf *b, const char *what, const char *fingerprint,
+                          const struct cert_info *c)
+{
+    char until[TIME_TEXT_BYTES];
+
+    time_print(c->not_after, until);
+    buf_addf(b, "  %s: leaf %.16s  CN=%s  notAfter %.10s  %s-%d\n", what, fingerprint,
+             c->common_name, until, c->key_alg, c->key_bits);
+}
+
+static void add_names(struct buf *b, const struct strs *lost, const struct strs *gained)
+{
+    buf_addf(b, "  SANs: +%zu -%zu\n", gained->n, lost->n);
+    for (size_t i = 0; i < lost->n; i++)
+        buf_addf(b, "    - %s\n", lost->v[i]);
+    for (size_t i = 0; i < gained->n; i++)
+        buf_addf(b, "    + %s\n", gained->v[i]);
+}
+
+static void add_steps(struct worker *w, const struct plan *p, struct buf *b)
+{
+    OWN(buf_free)
+    struct buf test = BUF(4096), reload = BUF(4096);
+
+    w->target->add_test(p, &test);
+    w->target->add_reload(p, &reload);
+    for (uint32_t i = 0; i < p->files; i++) {
+        const struct plan_file *f = &p->file[i];
+        buf_addf(b, "backup  %s  %.16s  to %s/%s\n", f->final, f->old_sha256, p->backup_dir,
+                 f->backup);
+        buf_addf(b, "replace %s  %s, %u:%u %04o %s\n", f->final,
+                 f->is_key ? "new key" : "new chain", f->uid, f->gid, f->mode, f->context);
+    }
+    buf_addf(b, "test    %s\n", buf_cstr(&test));
+    buf_addf(b, "reload  %s\n", buf_cstr(&reload));
+    buf_addf(b, "verify  %u names x 5 connections within %d s\n", p->endpoints,
+             w->target->verify_seconds);
+    buf_addf(b,
+             "rollback: restore %u files, test, reload, verify %.16s; by the server itself after "
+             "%u s; interruption: none (reload)\n",
+             p->files, p->old_leaf, p->rollback_seconds);
+}
+
+/* Names in `a` that `b` does not hold literally: for display. */
+static void names_minus(const struct strs *a, const struct strs *b, struct strs *out)
+{
+    for (size_t i = 0; i < a->n; i++)
+        if (!strs_has(b, a->v[i]))
+            strs_add(out, a->v[i]);
+}
+
+static void add_risk(struct plan *p, const char *text)
+{
+    OWN(own_mem)
+    char *all = xasprintf("%s%s\n", p->risks, text);
+
+    plan_set(&p->risks, all);
+}
+
+struct names_diff {
+    struct strs lost, gained;
+};
+
+static void diff_free(struct names_diff *d)
+{
+    strs_free(&d->lost);
+    strs_free(&d->gained);
+}
+
+static int describe(struct worker *w, struct step *s, struct names_diff *d, struct err *e)
+{
+    struct plan *p = &s->plan;
+    OWN(chain_free)
+    struct chain old = {0};
+    OWN(cert_info_free)
+    struct cert_info was = {0};
+    OWN(cert_info_free)
+    struct cert_info new = {0};
+    struct buf *b = &s->evidence;
+
+    if (chain_parse(blob_str(p->old_pem), &old, e) < 0 || cert_describe(old.v[0], &was, e) < 0 ||
+        cert_describe(w->chain.v[0], &new, e) < 0)
+        return -1;
+    if (cert_names_lost(&was.names, &new.names, &d->lost) < 0)
+        return err_set(e, ERR_CRYPTO, "the names of the certificates cannot be compared");
+    names_minus(&new.names, &was.names, &d->gained);
+    if (!str_eq(was.key_alg, new.key_alg))
+        add_risk(p, "the kind of key changes: clients or ssl_ciphers that know only the old kind "
+                    "will fail");
+    buf_addf(b, "server %s (%s) %s%s%s, SSH as %s\n",
+             w->server.description ? w->server.description : "", w->server.address, p->version,
+             p->unit[0] ? ", unit " : "", p->unit, w->server.username);
+    buf_addf(b, "endpoint %s:%u [%s]  %s\n", p->address, p->endpoint[0].port, p->endpoint[0].name,
+             p->where);
+    add_cert_line(b, "now", p->old_leaf, &was);
+    buf_addf(b, "       served %s\n",
+             !p->served_leaf[0]                    ? "nothing answers"
+             : str_eq(p->served_leaf, p->old_leaf) ? "= configured"
+                                                   : p->served_leaf);
+    add_cert_line(b, "new", p->new_leaf, &new);
+    add_names(b, &d->lost, &d->gained);
+    for (uint32_t i = 1; i < p->endpoints; i++)
+        buf_addf(b, "also uses this certificate: port %u %s\n", p->endpoint[i].port,
+                 p->endpoint[i].name);
+    return 0;
+}
+
+int step_plan(struct worker *w, struct step *s, struct err *e)
+{
+    struct plan *p = &s->plan;
+    OWN(diff_free)
+    struct names_diff d = {0};
+
+    if (!w->chain.n || !p->new_leaf[0])
+        return err_set(e, ERR_BUG, "a plan needs a new certificate and a discovered endpoint");
+    if (p->problem[0])
+        return step_end(s, OUTCOME_NEEDS_REVIEW, CAUSE_CONFIGURATION, "%s", p->problem);
+    if (str_eq(p->old_leaf, p->new_leaf) && str_eq(p->served_leaf, p->new_leaf))
+        return step_end(s, OUTCOME_NO_CHANGE, CAUSE_NONE,
+                        "The certificate is already configured and served at %s", p->where);
+    if (check_material(w, p, e) < 0 || describe(w, s, &d, e) < 0)
+        return -1;
+    if (!p->served_leaf[0])
+        add_risk(p, "! nothing answers at the endpoint now: a rollback can restore the files, not "
+                    "prove them");
+    if (!str_eq(p->served_leaf, p->old_leaf) && p->served_leaf[0])
+        add_risk(
+            p,
+            "a certificate of ours lies in the file and is not served yet: a reload was missing");
+    buf_addf(&s->evidence, "%s", p->risks[0] ? "risks:\n" : "");
+    buf_add_str(&s->evidence, p->risks);
+    add_steps(w, p, &s->evidence);
+    if (d.lost.n && !w->request.allow_name_loss) {
+        OWN(own_mem)
+        char *names = strs_join(&d.lost, ", ");
+        return step_end(s, OUTCOME_NEEDS_REVIEW, CAUSE_POLICY,
+                        "The new certificate lacks names of the old one: %s", names);
+    }
+    bool asks = str_starts(p->risks, "! ") || strstr(p->risks, "\n! ");
+    if (asks && !w->request.accept_risks)
+        return step_end(s, OUTCOME_NEEDS_REVIEW, CAUSE_POLICY,
+                        "The plan has risks a person must accept first");
+    return step_end(s, OUTCOME_OK, CAUSE_NONE,
+                    p->files ? "Replace %u files at %s and reload"
+                             : "Reload: the files are in place already (%u to write, %s)",
+                    p->files, p->where);
+}

@@ -1,0 +1,209 @@
+/*
+ * A session and the shell behind it: host key first, then login, then root rights. Scripts go to
+ * /bin/sh over standard input between two marks with a nonce, so that neither a banner nor a login
+ * file nor a cut connection can be taken for output.
+ */
+#include "src/deploy/via/via.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/base/enc.h"
+#include "src/base/own.h"
+#include "src/deploy/via/ssh.h"
+
+struct via {
+    struct ssh ssh;
+    enum via_root root;
+    struct secret sudo_password;
+    char *facts;
+};
+
+void via_out_free(struct via_out *o)
+{
+    buf_free(&o->out);
+    buf_free(&o->err);
+}
+
+void via_close(struct via *v)
+{
+    if (!v)
+        return;
+    ssh_done(&v->ssh);
+    secret_free(&v->sudo_password);
+    free(v->facts);
+    free(v);
+}
+
+const char *via_facts(const struct via *v)
+{
+    return v->facts;
+}
+
+/* Sends no credential unless the key the host just proved to have is pinned. */
+static int check_host_key(struct via *v, const struct via_account *a, struct strs *keys,
+                          struct err *e)
+{
+    if (ssh_host_key(&v->ssh, &v->facts, e) < 0)
+        return -1;
+    if (strs_has(a->pins, v->facts))
+        return 0;
+    ssh_done(&v->ssh);
+    ssh_offered_keys(a->address, a->port, keys);
+    if (!strs_has(keys, v->facts))
+        strs_add(keys, v->facts);
+    return err_set(
+        e, ERR_CONFLICT,
+        a->pins->n ? "the host key of %s has changed: find out why before you approve the new one"
+                   : "the host key of %s is not known yet: compare its fingerprint and approve it",
+        a->address);
+}
+
+/* Without root rights nothing can be done; better known now than in the middle. */
+static int check_root(struct via *v, struct err *e)
+{
+    OWN(via_out_free)
+    struct via_out o = VIA_OUT;
+
+    if (via_run(v, "id -u\n", &o, e) < 0)
+        return -1;
+    if (o.status == 0 && v->root != VIA_ROOT_NONE && !str_eq(buf_cstr(&o.out), "0\n"))
+        return err_set(e, ERR_DENIED, "sudo works but does not give root rights");
+    return 0;
+}
+
+int via_open(const struct via_account *a, struct via **out, struct strs *keys, struct err *e)
+{
+    OWN(own_mem)
+    char *methods = ssh_pinned_methods(a->pins);
+    struct via *v = xcalloc(1, sizeof(*v));
+
+    v->ssh.fd = -1;
+    v->root = a->root;
+    struct blob sudo = a->sudo_password.n ? a->sudo_password : a->password;
+    if (a->root == VIA_ROOT_SUDO_PASSWORD && sudo.n &&
+        secret_copy(&v->sudo_password, sudo.p, sudo.n, e) < 0) {
+        via_close(v);
+        return -1;
+    }
+    int rc = ssh_connect(a->address, a->port, methods, &v->ssh, e);
+    if (rc < 0 && e->code == ERR_REMOTE && methods) {
+        /* None of the pinned types is offered any more: that is a change, too. */
+        ssh_offered_keys(a->address, a->port, keys);
+        if (keys->n)
+            err_set(e, ERR_CONFLICT, "%s offers no host key of a pinned type", a->address);
+    }
+    if (rc == 0)
+        rc = check_host_key(v, a, keys, e);
+    if (rc == 0)
+        rc = ssh_login(&v->ssh, a, e);
+    if (rc == 0)
+        rc = check_root(v, e);
+    if (rc < 0)
+        via_close(v);
+    else
+        *out = v;
+    return rc;
+}
+
+/* The command line around a script or an upload: marks, and sudo where wanted. */
+static int build_command(const struct via *v, const char *inner, const char *ready,
+                         const char *prompt, struct buf *out, struct err *e)
+{
+    if (v->root == VIA_ROOT_SUDO)
+        buf_add_str(out, "sudo -n -- ");
+    if (v->root == VIA_ROOT_SUDO_PASSWORD)
+        buf_addf(out, "sudo -S -k -p %s -- ", prompt);
+    OWN(buf_free)
+    struct buf sh = BUF(16384);
+    buf_addf(&sh, "echo %s; %s", ready, inner);
+    buf_add_str(out, "/bin/sh -c ");
+    if (buf_check(&sh, "command", e) < 0)
+        return -1;
+    buf_add_shell(out, buf_cstr(&sh));
+    return buf_check(out, "command", e);
+}
+
+static int explain(struct via_out *o, struct err *e)
+{
+    const char *said = buf_cstr(&o->err);
+
+    if (strstr(said, "you must have a tty"))
+        return err_set(e, ERR_DENIED,
+                       "sudo demands a terminal: take \"requiretty\" away for this account");
+    if (strstr(said, "password is required") || strstr(said, "a password"))
+        return err_set(
+            e, ERR_DENIED,
+            "sudo asks for a password: set Elevation to \"sudo with password\" or allow NOPASSWD");
+    if (strstr(said, "not allowed") || strstr(said, "not in the sudoers"))
+        return err_set(e, ERR_DENIED, "sudo refuses this account: %.300s", said);
+    return err_set(e, ERR_DENIED, "the shell on the server did not start (exit %d): %.300s",
+                   o->status, said);
+}
+
+static int run(struct via *v, const char *inner, struct blob input, struct via_out *o,
+               struct err *e)
+{
+    char nonce[ID_CHARS + 1];
+    id_new(nonce);
+    OWN(own_mem)
+    char *ready = xasprintf("begin-%s", nonce);
+    OWN(own_mem)
+    char *mark = xasprintf("begin-%s\n", nonce);
+    OWN(own_mem)
+    char *prompt = xasprintf("password-%s:", nonce);
+    OWN(buf_free)
+    struct buf command = BUF(32768);
+    OWN(own_mem)
+    char *with_end = xasprintf("trap \"echo; echo end-%s\" 0; %s", nonce, inner);
+    OWN(own_mem)
+    char *end = xasprintf("\nend-%s\n", nonce);
+
+    if (build_command(v, with_end, ready, prompt, &command, e) < 0)
+        return -1;
+    struct ssh_command c = {.command = buf_cstr(&command),
+                            .ready = mark,
+                            .prompt = v->root == VIA_ROOT_SUDO_PASSWORD ? prompt : NULL,
+                            .answer = secret_blob(&v->sudo_password),
+                            .input = input,
+                            .timeout_ms = VIA_COMMAND_MS};
+    if (ssh_run(&v->ssh, &c, o, e) < 0)
+        return -1;
+    size_t n = strlen(end);
+    const uint8_t *at = o->out.n >= n ? memmem(o->out.p + o->out.n - n, n, end, n) : NULL;
+    if (!at)
+        return o->status ? explain(o, e)
+                         : err_set(e, ERR_NETWORK, "the server's answer was cut off");
+    o->out.n -= n;
+    return 0;
+}
+
+int via_run(struct via *v, const char *script, struct via_out *o, struct err *e)
+{
+    static const char head[] =
+        "LC_ALL=C; export LC_ALL\n"
+        "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export PATH\n";
+    OWN(own_mem)
+    char *text = xasprintf("%s%s", head, script);
+
+    /* Not exec: the shell around it says when it ended, and how. */
+    return run(v, "/bin/sh -s", blob_str(text), o, e);
+}
+
+int via_put(struct via *v, const char *path, struct blob content, struct err *e)
+{
+    OWN(buf_free)
+    struct buf inner = BUF(8192);
+    OWN(via_out_free)
+    struct via_out o = VIA_OUT;
+
+    buf_add_str(&inner, "umask 077; rm -f -- ");
+    buf_add_shell(&inner, path);
+    buf_add_str(&inner, " && cat > ");
+    buf_add_shell(&inner, path);
+    if (buf_check(&inner, "path", e) < 0 || run(v, buf_cstr(&inner), content, &o, e) < 0)
+        return -1;
+    if (o.status)
+        return err_set(e, ERR_DENIED, "%s cannot be written: %.300s", path, buf_cstr(&o.err));
+    return 0;
+}
