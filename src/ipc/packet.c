@@ -5,6 +5,7 @@
  */
 #include "src/ipc/packet.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -128,6 +129,7 @@ int outgoing_send(const struct outgoing *o, int sock, struct err *e)
         h.msg_control = control.bytes;
         h.msg_controllen = CMSG_SPACE(bytes);
         struct cmsghdr *c = CMSG_FIRSTHDR(&h);
+        assert(c); /* control has room for it */
         c->cmsg_level = SOL_SOCKET;
         c->cmsg_type = SCM_RIGHTS;
         c->cmsg_len = CMSG_LEN(bytes);

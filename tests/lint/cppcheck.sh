@@ -13,7 +13,8 @@ mkdir -p build/cppcheck
 #   checkersReport             a report, not a finding
 #   swapcontextCalled and kin  fibers are meant (docs/decisions.md), and threads are not
 #   arrayIndexOutOfBoundsCond in migrate.c   the first version of the store has no step that leads to it
-#   preprocessorErrorDirective in packet.c   BLOB() makes a blob there, and a field in the table it expands
+#   preprocessorErrorDirective   it does not know push_macro (src/ipc/msg.h), so it skips a file that makes a
+#       BLOB() after reading that header: those are left to clang-tidy and GCC's analyser
 #   nullPointer...OutOfMemory  our allocators end the process (src/base/own.h)
 #   memleak, resourceLeak      it knows neither OWN() nor TAKE(); the leak sanitizer judges in every test
 cppcheck --quiet --std=c17 --language=c --library=posix --library=gnu --library=openssl \
@@ -25,5 +26,5 @@ cppcheck --quiet --std=c17 --language=c --library=posix --library=gnu --library=
     --suppress=ctunullpointerOutOfMemory --suppress=memleak --suppress=resourceLeak \
     --suppress=swapcontextCalled --suppress=getcontextCalled --suppress=makecontextCalled \
     --suppress=arrayIndexOutOfBoundsCond:src/core/store/migrate.c \
-    --suppress=preprocessorErrorDirective:src/ipc/packet.c \
+    --suppress=preprocessorErrorDirective \
     --include=/usr/include/jansson.h -D_GNU_SOURCE -I. src crypto 2>&1
