@@ -1,6 +1,7 @@
 /*
  * Bytes. `struct blob` is a loan of bytes; `struct buf` builds them under a hard limit. A buf that
- * would pass its limit fails stickily: later writes do nothing, and buf_ok() says so once, at the end.
+ * would pass its limit fails stickily: later writes do nothing, and buf_ok() says so once, at the
+ * end.
  */
 #pragma once
 #include <stdbool.h>
@@ -15,7 +16,7 @@ struct blob {
 };
 
 #define BLOB(ptr, len) ((struct blob){(ptr), (len)})
-struct blob blob_str(const char *s); /* without the NUL */
+struct blob blob_str(const char *s);        /* without the NUL */
 bool blob_eq(struct blob a, struct blob b); /* not constant time: never for secrets */
 
 struct buf {
@@ -30,7 +31,7 @@ struct buf {
 #define BUF(max) ((struct buf){.limit = (max)})
 #define BUF_SECRET(max) ((struct buf){.limit = (max), .secret = true})
 
-void buf_free(struct buf *b); /* accepts half-built; leaves an empty buf with the same limit */
+void buf_free(struct buf *b);  /* accepts half-built; leaves an empty buf with the same limit */
 void buf_clear(struct buf *b); /* empties, keeps memory (wiped when secret), forgets failure */
 void buf_add(struct buf *b, const void *p, size_t n);
 void buf_add_blob(struct buf *b, struct blob x);

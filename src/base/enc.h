@@ -9,8 +9,8 @@ void enc_base64url(struct buf *out, struct blob in); /* without padding */
 int dec_hex(struct buf *out, const char *text, size_t n, struct err *e);
 int dec_base64(struct buf *out, const char *text, size_t n, struct err *e); /* padding demanded */
 int dec_base64url(struct buf *out, const char *text, size_t n, struct err *e);
-char *hex_str(struct blob in);        /* malloc'ed */
-char *base64url_str(struct blob in);  /* malloc'ed */
+char *hex_str(struct blob in);       /* malloc'ed */
+char *base64url_str(struct blob in); /* malloc'ed */
 /* A new random identifier of 100 bits: 20 characters of Crockford base32, lower case. */
 #define ID_CHARS 20
 void id_new(char out[ID_CHARS + 1]);

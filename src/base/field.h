@@ -80,7 +80,8 @@ void fields_free(const struct fields *f, void *record); /* wipes secrets; record
  * Unknown, hidden and read-only members are errors. On failure the record is unchanged. The error
  * names the member by its label and says what is expected.
  */
-int fields_from_json(const struct fields *f, const json_t *body, bool patch, void *record, struct err *e);
+int fields_from_json(const struct fields *f, const json_t *body, bool patch, void *record,
+                     struct err *e);
 /* For store values: secrets are left out ("has_NAME": true/false instead). */
 json_t *fields_to_json(const struct fields *f, const void *record);
 /* For API answers: the same without the FIELD_HIDDEN members. */
@@ -90,10 +91,12 @@ json_t *fields_to_api(const struct fields *f, const void *record);
  * table are ignored or keep their default. On failure the record is unchanged.
  */
 int fields_load(const struct fields *f, const json_t *stored, void *record, struct err *e);
-/* Everything, secrets included, for a message between processes; out is (or becomes) a secret buf. */
+/* Everything, secrets included, for a message between processes; out is (or becomes) a secret buf.
+ */
 void fields_encode(const struct fields *f, const void *record, struct buf *out);
 int fields_decode(const struct fields *f, struct blob in, void *record, struct err *e);
-/* The form and the check as JSON: {"name","fields":[{name,label,kind,required,min,max,choices,...}]} */
+/* The form and the check as JSON:
+ * {"name","fields":[{name,label,kind,required,min,max,choices,...}]} */
 json_t *fields_schema(const struct fields *f);
 /* Secret members of the record, one after another: NULL at the end. *at starts at 0. */
 const struct field *fields_next_secret(const struct fields *f, size_t *at);

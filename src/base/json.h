@@ -27,15 +27,19 @@ int json_print(const json_t *j, struct buf *out, struct err *e);
 
 /* Required members. Strings are loans from the object. Lengths are in bytes, limits inclusive. */
 int json_get_str(const json_t *o, const char *name, size_t max, const char **out, struct err *e);
-int json_get_int(const json_t *o, const char *name, int64_t min, int64_t max, int64_t *out, struct err *e);
+int json_get_int(const json_t *o, const char *name, int64_t min, int64_t max, int64_t *out,
+                 struct err *e);
 int json_get_bool(const json_t *o, const char *name, bool *out, struct err *e);
-int json_get_obj(const json_t *o, const char *name, json_t **out, struct err *e);   /* a loan */
-int json_get_array(const json_t *o, const char *name, size_t max, json_t **out, struct err *e); /* a loan */
+int json_get_obj(const json_t *o, const char *name, json_t **out, struct err *e); /* a loan */
+int json_get_array(const json_t *o, const char *name, size_t max, json_t **out,
+                   struct err *e); /* a loan */
 /* Optional: absent or null leaves *out as it was and returns 0; a wrong type fails. */
 int json_opt_str(const json_t *o, const char *name, size_t max, const char **out, struct err *e);
-int json_opt_int(const json_t *o, const char *name, int64_t min, int64_t max, int64_t *out, struct err *e);
+int json_opt_int(const json_t *o, const char *name, int64_t min, int64_t max, int64_t *out,
+                 struct err *e);
 int json_opt_bool(const json_t *o, const char *name, bool *out, struct err *e);
-int json_opt_strs(const json_t *o, const char *name, size_t max_count, size_t max_each, struct strs *out, struct err *e);
+int json_opt_strs(const json_t *o, const char *name, size_t max_count, size_t max_each,
+                  struct strs *out, struct err *e);
 /* ERR_INPUT naming the first member of `o` that is not in the NULL-ended list. */
 int json_only(const json_t *o, const char *const *names, struct err *e);
 
@@ -45,7 +49,8 @@ void json_put_int(json_t *o, const char *name, int64_t v);
 void json_put_bool(json_t *o, const char *name, bool v);
 void json_put_take(json_t *o, const char *name, json_t *value); /* takes the reference */
 void json_put_strs(json_t *o, const char *name, const struct strs *s);
-/* "" when absent or not a string; a loan. For our own store values, already checked when written. */
+/* "" when absent or not a string; a loan. For our own store values, already checked when written.
+ */
 const char *json_str(const json_t *o, const char *name);
 int64_t json_int(const json_t *o, const char *name); /* 0 when absent */
 bool json_bool(const json_t *o, const char *name);   /* false when absent */

@@ -11,5 +11,6 @@ void log_error(const char *event, const char *fmt, ...) __attribute__((format(pr
 void log_warn(const char *event, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void log_info(const char *event, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void log_debug(const char *event, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* Quotes and escapes outside text for a log line; one of 8 rotating static buffers, cut at 400 bytes. */
+/* Quotes and escapes outside text for a log line; one of 8 rotating static buffers, cut at 400
+ * bytes. */
 const char *log_q(const char *text);

@@ -26,13 +26,13 @@
 void *xmalloc(size_t size);
 void *xcalloc(size_t count, size_t size);
 void *xrealloc(void *p, size_t size);
-char *xstrdup(const char *s);             /* NULL stays NULL */
+char *xstrdup(const char *s); /* NULL stays NULL */
 char *xstrndup(const char *s, size_t n);
 char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-void *xmemdup(const void *p, size_t n);   /* n == 0 gives NULL */
+void *xmemdup(const void *p, size_t n); /* n == 0 gives NULL */
 
-void own_mem(void *pp);                   /* OWN(own_mem) char *s: free */
-void own_fd(int *fd);                     /* OWN(own_fd) int fd = -1: close */
+void own_mem(void *pp); /* OWN(own_mem) char *s: free */
+void own_fd(int *fd);   /* OWN(own_fd) int fd = -1: close */
 static inline int take_fd(int *fd)
 {
     int got = *fd;

@@ -13,10 +13,12 @@
 int parse_u32(const char *text, uint32_t min, uint32_t max, uint32_t *out, struct err *e);
 int parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *out, struct err *e);
 int parse_i64(const char *text, int64_t min, int64_t max, int64_t *out, struct err *e);
-int parse_bool(const char *text, bool *out, struct err *e);                 /* true, false */
-int parse_size(const char *text, uint64_t max, uint64_t *bytes, struct err *e); /* 512, 64K, 1M, 2G */
-int parse_duration(const char *text, uint64_t *seconds, struct err *e);     /* 90s, 15m, 12h, 30d */
-/* "example.com", "a-b.example"; RFC 1123, 2.1; lower-cased into out. wildcard allows a first "*." */
+int parse_bool(const char *text, bool *out, struct err *e); /* true, false */
+int parse_size(const char *text, uint64_t max, uint64_t *bytes,
+               struct err *e);                                          /* 512, 64K, 1M, 2G */
+int parse_duration(const char *text, uint64_t *seconds, struct err *e); /* 90s, 15m, 12h, 30d */
+/* "example.com", "a-b.example"; RFC 1123, 2.1; lower-cased into out. wildcard allows a first "*."
+ */
 int parse_host(const char *text, bool wildcard, char *out, size_t out_size, struct err *e);
 int parse_ip(const char *text, char *out, size_t out_size, struct err *e); /* v4 or v6, canonical */
 /* "host:443", "[::1]:443", "1.2.3.4:443" */
@@ -24,7 +26,7 @@ int parse_host_port(const char *text, char *host, size_t host_size, uint16_t *po
 bool utf8_valid(const char *s, size_t n);
 /* Valid UTF-8, no NUL, no control character but what `allow` lists (e.g. "\n\t"). */
 bool text_clean(const char *s, size_t n, const char *allow);
-bool str_eq(const char *a, const char *b); /* NULL equals NULL */
+bool str_eq(const char *a, const char *b);  /* NULL equals NULL */
 bool str_ieq(const char *a, const char *b); /* ASCII case-insensitive */
 bool str_starts(const char *s, const char *prefix);
 bool str_ends(const char *s, const char *suffix);

@@ -1,4 +1,5 @@
-/* Expands a .def of fields into struct members. Undone by as_end.h. No pragma once: used many times. */
+/* Expands a .def of fields into struct members. Undone by as_end.h. No pragma once: used many
+ * times. */
 #define TEXT(name, label, flags, min, max, initial, help, example) char *name;
 #define LINES(name, label, flags, max, help, example) char *name;
 #define HOST(name, label, flags, help, example) char *name;

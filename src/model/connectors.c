@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "src/base/str.h"
-
 #include "src/model/as_fields.h"
 #define KEY(role, alg, purposes) {role, alg, purposes},
 /* A function each, for the typedef that the field macros take offsets in. */
@@ -38,7 +37,8 @@ const struct connector_kind *connector_kind_find(const char *name)
     return NULL;
 }
 
-int named_blobs_add(struct named_blobs *l, const char *name, struct blob a, struct blob b, struct err *e)
+int named_blobs_add(struct named_blobs *l, const char *name, struct blob a, struct blob b,
+                    struct err *e)
 {
     if (l->n == COUNT(l->v))
         return err_set(e, ERR_LIMIT, "more than %zu secrets or keys in one connector", COUNT(l->v));
@@ -85,7 +85,8 @@ int named_blobs_decode(struct blob in, struct named_blobs *l, struct err *e)
     size_t n = in.n == 0 ? 0 : read_u8(&r);
     for (size_t i = 0; i < n && !r.failed; i++) {
         struct blob name = get_part(&r), a = get_part(&r), b = get_part(&r);
-        OWN(own_mem) char *text = r.failed ? NULL : xstrndup(name.p, name.n);
+        OWN(own_mem)
+        char *text = r.failed ? NULL : xstrndup(name.p, name.n);
         if (r.failed || !text_clean(name.p, name.n, "") || named_blobs_add(&got, text, a, b, e) < 0)
             r.failed = true;
     }

@@ -47,7 +47,8 @@ struct named_blobs {
     struct named_blob v[8];
     size_t n;
 };
-int named_blobs_add(struct named_blobs *l, const char *name, struct blob a, struct blob b, struct err *e);
+int named_blobs_add(struct named_blobs *l, const char *name, struct blob a, struct blob b,
+                    struct err *e);
 const struct named_blob *named_blobs_find(const struct named_blobs *l, const char *name);
 void named_blobs_encode(const struct named_blobs *l, struct buf *out);
 int named_blobs_decode(struct blob in, struct named_blobs *l, struct err *e);

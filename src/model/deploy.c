@@ -6,8 +6,8 @@
 #include "src/base/own.h"
 
 const char *const cause_names[CAUSE_COUNT] = {
-    "", "permission", "connectivity", "incompatible format", "configuration", "verification", "ca", "policy",
-    "internal",
+    "",   "permission", "connectivity", "incompatible format", "configuration", "verification",
+    "ca", "policy",     "internal",
 };
 
 static const struct {

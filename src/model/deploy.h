@@ -6,19 +6,19 @@
 
 /* STEP(NAME, number, title, changes the server) in the order of work. */
 #define DEPLOY_STEPS(STEP)                                                                         \
-    STEP(CONNECT, 1, "Connect", 0)     /* host key, login, elevation */                           \
-    STEP(DISCOVER, 2, "Discover", 0)   /* versions, configuration, files, baseline handshake */   \
+    STEP(CONNECT, 1, "Connect", 0)   /* host key, login, elevation */                              \
+    STEP(DISCOVER, 2, "Discover", 0) /* versions, configuration, files, baseline handshake */      \
     STEP(PLAN, 3, "Plan", 0)                                                                       \
     STEP(BACKUP, 4, "Back up", 1)                                                                  \
     STEP(STAGE, 5, "Stage", 1)                                                                     \
-    STEP(VALIDATE, 6, "Validate", 1)   /* trial load of the staged pair, config test */           \
+    STEP(VALIDATE, 6, "Validate", 1) /* trial load of the staged pair, config test */              \
     STEP(ARM, 7, "Arm rollback timer", 1)                                                          \
     STEP(SWITCH, 8, "Switch", 1)                                                                   \
     STEP(ACTIVATE, 9, "Activate", 1)                                                               \
     STEP(VERIFY, 10, "Verify", 0)                                                                  \
-    STEP(COMMIT, 11, "Commit", 1)      /* disarm, clean, prune */                                 \
-    STEP(ROLLBACK, 12, "Roll back", 1) /* restore, test, reload, verify the old leaf */           \
-    STEP(OBSERVE, 13, "Observe", 0)    /* after a restart: what is there now */                   \
+    STEP(COMMIT, 11, "Commit", 1)      /* disarm, clean, prune */                                  \
+    STEP(ROLLBACK, 12, "Roll back", 1) /* restore, test, reload, verify the old leaf */            \
+    STEP(OBSERVE, 13, "Observe", 0)    /* after a restart: what is there now */                    \
     STEP(CLEAN, 14, "Clean up", 1)     /* staged files and lock of a plan that never switched */
 
 enum deploy_step {
@@ -33,7 +33,8 @@ enum deploy_outcome {
     OUTCOME_NEEDS_REVIEW = 2, /* the plan needs a person: names lost, unknown configuration */
     OUTCOME_FAILED = 3,       /* this step failed; what it changed is known and in the plan */
     OUTCOME_RETRY = 4,        /* transient: connect, timeout, lock */
-    OUTCOME_HOST_KEY = 5,     /* host key not pinned or changed: nothing was sent; evidence lists the keys */
+    OUTCOME_HOST_KEY =
+        5, /* host key not pinned or changed: nothing was sent; evidence lists the keys */
     /* of OBSERVE */
     OUTCOME_OLD = 10,         /* every live file is the old one */
     OUTCOME_NEW = 11,         /* every live file is the new one */
@@ -42,7 +43,8 @@ enum deploy_outcome {
     OUTCOME_ROLLED_BACK = 14, /* the on-target timer put the old files back */
 };
 
-/* Causes as the contract classes them (210); index of the ENUM failure_cause in cert.def and job.def. */
+/* Causes as the contract classes them (210); index of the ENUM failure_cause in cert.def and
+ * job.def. */
 enum deploy_cause {
     CAUSE_NONE,
     CAUSE_PERMISSION,

@@ -1,7 +1,8 @@
 /* The field tables of all records, expanded from their .def files. */
 #include "src/model/records.h"
 
-#define TABLE_OF(type) const struct fields type##_fields = {#type, sizeof(struct type), type##_v, COUNT(type##_v)}
+#define TABLE_OF(type)                                                                             \
+    const struct fields type##_fields = {#type, sizeof(struct type), type##_v, COUNT(type##_v)}
 
 #include "src/model/as_fields.h"
 
