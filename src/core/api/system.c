@@ -15,6 +15,8 @@
 int on_state_get(struct api *a, struct err *e)
 {
     json_t *o = json_object();
+    if (a->core->state == STATE_STARTING)
+        appliance_refresh(a->core);
     json_put_str(o, "state", appliance_state_name(a->core->state));
     json_put_str(o, "detail", a->core->state_detail);
     json_put_str(o, "version", CERTKEEP_VERSION);
