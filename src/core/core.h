@@ -36,7 +36,7 @@ struct core {
 };
 
 #define KEY_TIMEOUT_MS 30000
-#define CA_TIMEOUT_MS 120000
+#define CA_TIMEOUT_MS 300000 /* ACME waits inside a request */
 
 const char *appliance_state_name(enum appliance_state s);
 /* Asks `key` and sets the state; publishes identity and resumes work on becoming Operational. In a

@@ -194,6 +194,9 @@ static int keep_queued(struct run *r, struct order *o, const struct err *why, st
     stored.next_at = now_s() + backoff_s(stored.attempts, left);
     text_set(&stored.error, why->text);
     text_set(&stored.category, err_code_name(why->code));
+    if (why->code ==
+        ERR_NOT_FOUND) /* the CA never got it: its answer to the first sending was lost */
+        text_set(&stored.state, order_state_name(ORDER_QUEUED));
     if (save(r->core, TABLE_ORDER, &stored, e) < 0)
         return -1;
     return run_wait(r, "Waiting", stored.next_at, why->text, e);
@@ -270,7 +273,9 @@ static int step_order(struct run *r, struct order *o, struct err *e)
     struct reply rep = {0};
     struct msg_CA_ORDER m;
     if (ask_ca(r, o, &rep, &why) < 0) {
-        bool later = why.code == ERR_NETWORK || why.code == ERR_LIMIT || why.code == ERR_TOKEN;
+        bool unknown = why.code == ERR_NOT_FOUND && order_state_parse(o->state) != ORDER_QUEUED;
+        bool later =
+            why.code == ERR_NETWORK || why.code == ERR_LIMIT || why.code == ERR_TOKEN || unknown;
         if (run_step_failed(r, "order", why.text, e) < 0)
             return -1;
         return later ? keep_queued(r, o, &why, e) : end_order(r, o, "Failed", why.text, e);

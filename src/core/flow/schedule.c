@@ -16,6 +16,7 @@
 
 #define TICK_MS 10000
 #define BATCH 50
+#define CHECK_EVERY_S (12 * 3600) /* servers and connectors are looked at twice a day */
 
 struct batch {
     char id[BATCH][ID_CHARS + 1];
@@ -62,6 +63,88 @@ static int renew_due(struct core *core, struct err *e)
         struct err why = {0};
         if (renew_start(core, b.id[i], "scheduler", NULL, job, &why) < 0)
             log_warn("renew.start", "cert=%s error=%s", b.id[i], log_q(why.text));
+    }
+    return 0;
+}
+
+/* Of connectors and servers: both begin with the same head, and their last check is in the index.
+ */
+struct due_checks {
+    struct batch batch;
+    enum table table;
+};
+
+static int due_check(void *record, void *arg, struct err *e)
+{
+    struct due_checks *d = arg;
+    const struct row_head *head = record;
+    bool server = d->table == TABLE_SERVER;
+    int64_t last = server ? ((const struct server *)record)->last_check
+                          : ((const struct connector *)record)->last_check;
+    const char *state =
+        server ? ((const struct server *)record)->state : ((const struct connector *)record)->state;
+    if (last + CHECK_EVERY_S > d->batch.now || d->batch.n == BATCH)
+        return 1;
+    if (str_eq(state, "Disabled") || str_eq(state, "Inactive") || str_eq(state, "Draft") ||
+        str_eq(state, "Unverified"))
+        return 0;
+    return str_copy(d->batch.id[d->batch.n++], ID_CHARS + 1, head->id, e);
+}
+
+/* The check itself moves last_check, so a check that is due is started once per round of jobs. */
+static int start_check(struct core *core, enum table table, const char *id, struct err *e)
+{
+    OWN(txn_abort)
+    struct txn *t = NULL;
+    OWN(own_server)
+    struct server s = {0};
+    OWN(own_connector)
+    struct connector c = {0};
+    char job[ID_CHARS + 1];
+    struct job_request q = {.requested_by = "scheduler"};
+    if (txn_begin(core->db, true, &t, e) < 0)
+        return -1;
+    if (table == TABLE_SERVER) {
+        if (row_get(t, table, id, &s, e) < 0)
+            return -1;
+        s.last_check = now_s();
+        q.kind = JOB_SERVER_CHECK;
+        q.server = id;
+        q.subject = s.description;
+        if (row_put(t, table, &s, e) < 0)
+            return -1;
+    } else {
+        if (row_get(t, table, id, &c, e) < 0)
+            return -1;
+        c.last_check = now_s();
+        q.kind = JOB_CONNECTOR_CHECK;
+        q.connector = id;
+        q.subject = c.name;
+        if (row_put(t, table, &c, e) < 0)
+            return -1;
+    }
+    if (job_create(t, &q, job, e) < 0)
+        return -1;
+    return txn_commit(&t, e);
+}
+
+static int check_due(struct core *core, struct err *e)
+{
+    static const enum table tables[] = {TABLE_CONNECTOR, TABLE_SERVER};
+    for (size_t k = 0; k < COUNT(tables); k++) {
+        struct due_checks d = {.table = tables[k], .batch = {.now = now_s()}};
+        OWN(txn_abort)
+        struct txn *t = NULL;
+        if (txn_begin(core->db, false, &t, e) < 0 ||
+            row_each(t, tables[k], "last_check", "1", due_check, &d, e) < 0)
+            return -1;
+        txn_abort(&t);
+        t = NULL;
+        for (size_t i = 0; i < d.batch.n; i++)
+            if (start_check(core, tables[k], d.batch.id[i], e) < 0)
+                return -1;
+        if (d.batch.n)
+            jobs_kick(core);
     }
     return 0;
 }
