@@ -173,6 +173,7 @@ static void tick_fiber(void *arg)
         const char *name;
         int (*run)(struct core *core, struct err *e);
     } work[] = {{"renewals", renew_due},
+                {"checks", check_due},
                 {"sessions", drop_sessions},
                 {"audit head", audit_sign_head},
                 {"ui certificate", setup_ui_certificate}};
