@@ -19,7 +19,7 @@ clean() {
     cp "$top/tests/fuzz.sh" "$tree/tests/"
     printf 'int sample_add(int a, int b);\n\nint sample_add(int a, int b)\n{\n    return a + b;\n}\n' >"$tree/src/base/sample.c"
     printf 'int main(void)\n{\n    return 0;\n}\n' >"$tree/src/key/main.c"
-    printf 'int handler(int a);\n\nint handler(int a)\n{\n    return a;\n}\n' >"$tree/src/core/api.c"
+    printf 'int on_handler(int a);\n\nint on_handler(int a)\n{\n    return a;\n}\n' >"$tree/src/core/api.c"
     printf 'PROCESS(KEY, "certkeep-key", 1, ONE)\n' >"$tree/src/ipc/process.def"
     printf 'TABLE(CERT, 1, cert)\n' >"$tree/src/core/store/tables.def"
     printf 'ROUTE(GET, "/api/v1/thing", handler, READ)\n' >"$tree/src/model/routes.def"
@@ -64,7 +64,7 @@ mkdir -p "$tree/web/src"
 echo '<p dangerouslySetInnerHTML={x}/>' | sample web/src/bad.tsx;   expect banned web/src/bad.tsx
 
 echo 'PROCESS(LOST, "certkeep-lost", 2, ONE)' | sample src/ipc/process.def;             expect tables certkeep-lost
-echo 'ROUTE(GET, "/api/v1/lost", lost, READ)' | sample src/model/routes.def;            expect tables "function lost"
+echo 'ROUTE(GET, "/api/v1/lost", lost, READ)' | sample src/model/routes.def;            expect tables "function on_lost"
 echo 'CONNECTOR(lost, "Lost", "Public", "x",' | sample src/model/connectors.def;        expect tables src/ca/lost.c
 printf 'TABLE(A, 7, a)\nTABLE(B, 7, b)\n' | sample src/core/store/tables.def;           expect tables "7 stands twice"
 echo 'int x;' | sample tests/fuzz/fuzz_lost.c;                                          expect tables fuzz_lost.c

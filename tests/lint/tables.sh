@@ -16,9 +16,9 @@ for program in $(entries src/ipc/process.def PROCESS | cut -d, -f2); do
     [ -f "src/${program#certkeep-}/main.c" ] || finding "src/ipc/process.def: $program: no src/${program#certkeep-}/main.c"
 done
 
-# Handlers of routes are functions of core.
+# Handlers of routes are functions of core, named on_HANDLER.
 for handler in $(entries src/model/routes.def ROUTE | cut -d, -f3 | sort -u); do
-    grep -rqE "^(int|void) $handler\\(" src/core --include='*.c' || finding "src/model/routes.def: no function $handler in src/core"
+    grep -rqE "^int on_$handler\\(" src/core --include='*.c' || finding "src/model/routes.def: no function on_$handler in src/core"
 done
 
 # Kinds of connectors and targets have a file or folder of their name.
