@@ -46,7 +46,7 @@ class Appliance:
                  extra=(), log=None, http01_address="127.0.0.1"):
         self.build = Path(build or os.environ.get("BUILD", TOP / "build/asan"))
         self.own_state = state is None
-        self.state = Path(state or tempfile.mkdtemp(prefix="certkeep-"))
+        self.state = Path(state or tempfile.mkdtemp(prefix="certkeep-"))  # parent gives it its mode
         self.address, self.port = address, port or free_port()
         self.http01 = http01 or free_port()
         self.http01_address = http01_address

@@ -73,6 +73,7 @@ Ctrl-C stops the appliance and the demo server and removes their state.""", flus
 def main():
     once = os.environ.get("ONCE") == "1"
     state = Path(tempfile.mkdtemp(prefix="certkeep-demo-"))
+    state.chmod(0o711)  # the appliance's users pass through it to their own folders
     a = Appliance(state=state / "state", build=TOP / "build/dev", address=os.environ.get("ADDRESS", "127.0.0.1"),
                   port=int(os.environ.get("UI_PORT", "8443")), http01=int(os.environ.get("HTTP_PORT", "8080")),
                   log=state / "appliance.log")
