@@ -78,6 +78,15 @@ void appliance_publish_identity(struct core *core)
         log_warn("identity.send", "error=%s", log_q(e.text));
 }
 
+/* A closed token signs no handshake: web goes back to the identity that `key` keeps in memory. */
+static void withdraw_identity(struct core *core)
+{
+    struct err e = {0};
+    if (channel_open(core->web) &&
+        send_TLS_IDENTITY(core->web, &(struct msg_TLS_IDENTITY){}, &e) < 0)
+        log_warn("identity.send", "error=%s", log_q(e.text));
+}
+
 void appliance_refresh(struct core *core)
 {
     struct err e = {0};
@@ -102,5 +111,7 @@ void appliance_refresh(struct core *core)
     if (core->state == STATE_OPERATIONAL) {
         appliance_publish_identity(core);
         jobs_kick(core);
+    } else if (core->state == STATE_LOCKED) {
+        withdraw_identity(core);
     }
 }

@@ -29,7 +29,7 @@ struct api {
     const char *content_type_out;
     char *location, *etag, *filename;
     uint32_t retry_after_s;
-    char *set_session; /* NULL: leave the cookie; "": take it away */
+    char *set_session; /* NULL: leave the cookie; with age 0: take it away */
     uint32_t session_age_s;
     bool precondition; /* If-Match did not hold: 412 */
     bool shows_secret; /* the answer shows a secret once: never kept for a repeated request */

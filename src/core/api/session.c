@@ -151,7 +151,7 @@ int on_session_delete(struct api *a, struct err *e)
         row_delete(t, TABLE_SESSION, a->caller.session.id, e) < 0 ||
         api_audit(a, t, "session", NULL, api_user(a), "signed out", e) < 0 || txn_commit(&t, e) < 0)
         return -1;
-    a->set_session = xstrdup("");
+    a->set_session = xstrdup("-"); /* with age 0 */
     return api_empty(a, 204);
 }
 
