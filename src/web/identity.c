@@ -1,0 +1,69 @@
+/* Chooses and changes the identity of the listener, while connections go on. */
+#include "src/web/identity.h"
+
+#include "src/base/fiber.h"
+#include "src/base/log.h"
+#include "src/base/own.h"
+#include "src/ipc/call.h"
+
+#define BOOT_MS 30000
+
+int identity_boot(struct identity *i, struct err *e)
+{
+    const struct msg_KEY_BOOT_IDENTITY ask = {};
+    OWN(reply_done)
+    struct reply got = {};
+    struct msg_KEY_BOOT_READY m;
+
+    if (call_KEY_BOOT_IDENTITY(i->key, &ask, MSG_KEY_BOOT_READY, BOOT_MS, &got, e) < 0 ||
+        get_KEY_BOOT_READY(&got.msg, &m, e) < 0)
+        return err_wrap(e, "boot identity");
+    if (i->own && fiber_self())
+        return 0; /* core's came meanwhile */
+    if (tls_set_identity(i->tls, m.envelope, m.spki, m.cert_pem, e) < 0)
+        return err_wrap(e, "boot identity");
+    i->own = false;
+    log_info("web.identity", "which=boot");
+    return 0;
+}
+
+static void boot_again(void *arg)
+{
+    struct identity *i = arg;
+    struct err e;
+
+    if (identity_boot(i, &e) < 0)
+        log_error("web.identity", "why=%s", log_q(e.text));
+    i->asking = false;
+}
+
+static void start_boot(struct identity *i)
+{
+    if (i->asking)
+        return;
+    i->asking = true;
+    fiber_start(i->loop, boot_again, i);
+}
+
+void identity_set(struct identity *i, const struct msg_TLS_IDENTITY *m)
+{
+    struct err e;
+
+    if (!m->envelope.n) {
+        i->own = false;
+        start_boot(i);
+        return;
+    }
+    if (tls_set_identity(i->tls, m->envelope, m->spki, m->chain_pem, &e) < 0) {
+        log_error("web.identity", "why=%s", log_q(e.text));
+        return;
+    }
+    i->own = true;
+    log_info("web.identity", "which=appliance");
+}
+
+void identity_key_back(struct identity *i)
+{
+    if (!i->own)
+        start_boot(i);
+}
