@@ -233,11 +233,14 @@ int step_clean(struct worker *w, struct step *s, struct err *e)
 
     start_script(&b, p);
     for (uint32_t i = 0; i < p->files; i++) {
-        script_set(&b, "F", p->file[i].final);
+        const struct plan_file *f = &p->file[i];
+        if (!f->new_sha256[0] || str_eq(f->new_sha256, f->old_sha256))
+            continue;
+        script_set(&b, "F", f->final);
         buf_addf(
             &b,
-            "h=$(sha256sum <\"$F\"); [ \"${h%%%% *}\" = %s ] || { echo \"differs $F\"; exit 0; }\n",
-            p->file[i].old_sha256);
+            "h=$(sha256sum <\"$F\"); [ \"${h%%%% *}\" != %s ] || { echo \"new $F\"; exit 0; }\n",
+            f->new_sha256);
     }
     buf_add_str(&b, rollback_disarm);
     add_tidy(&b, p);
@@ -245,10 +248,10 @@ int step_clean(struct worker *w, struct step *s, struct err *e)
     if (buf_check(&b, "script", e) < 0 || target_run(w, buf_cstr(&b), &o, ERR_REMOTE, e) < 0)
         return -1;
     OWN(own_mem)
-    char *differs = script_get(&o, "differs");
-    if (differs)
+    char *live = script_get(&o, "new");
+    if (live)
         return step_end(s, OUTCOME_FAILED, CAUSE_CONFIGURATION,
-                        "%s is not the old file: roll back instead", differs);
+                        "%s is the new file: roll back instead", live);
     return step_end(s, OUTCOME_OK, CAUSE_NONE,
-                    "Staged files and backup are gone; the server is as it was");
+                    "Staged files and backup are gone; nothing was replaced");
 }

@@ -79,8 +79,9 @@ int step_backup(struct worker *w, struct step *s, struct err *e)
         return step_end(s, OUTCOME_RETRY, CAUSE_CONFIGURATION,
                         "Another deployment works on this server");
     if (changed)
-        return step_end(s, OUTCOME_RETRY, CAUSE_CONFIGURATION,
-                        "%s changed since the plan was made: plan again", changed);
+        return step_end(s, OUTCOME_FAILED, CAUSE_CONFIGURATION,
+                        "%s changed since the plan was made: nothing was replaced, plan again",
+                        changed);
     OWN(buf_free)
     struct buf manifest = BUF(65536);
     rollback_manifest(p, &manifest);

@@ -139,7 +139,9 @@ static int check_allowed(const struct worker *w, const struct step *s, struct er
         return 0;
     if (w->request.dry_run || !w->chain.n)
         return err_set(e, ERR_DENIED, "a dry run or a server check ends before the first change");
-    if (!s->plan.address[0] || !str_eq(s->plan.job, w->job))
+    if (!s->plan.address[0])
+        return err_set(e, ERR_BUG, "%s: there is no plan yet", deploy_step_name(s->step));
+    if (s->step < DEPLOY_ROLLBACK && !str_eq(s->plan.job, w->job))
         return err_set(e, ERR_BUG, "%s: the plan is not of this job", deploy_step_name(s->step));
     return 0;
 }

@@ -465,7 +465,10 @@ def test_files_changed_since_the_plan_need_a_new_one(host, worker, authority):
     job.ok(CONNECT, DISCOVER, PLAN)
     host.install("shop", CA(host.dir / "agent2", "Agent").issue(NAMES))
     got = job.step(BACKUP)
-    assert got["outcome"] == RETRY and "changed" in got["text"]
+    assert got["outcome"] == FAILED and "changed" in got["text"]
+    job.ok(CLEAN)
+    assert_tidy(host)
+    assert host.read("/etc/nginx/tls/shop.crt") == host.certs["shop"]["chain"]
 
 
 def test_second_job_waits_for_the_lock(host, worker, authority):
@@ -477,6 +480,33 @@ def test_second_job_waits_for_the_lock(host, worker, authority):
     first.ok(CLEAN)
     second.ok(BACKUP, CLEAN)
     second.w.close()
+
+
+def test_later_job_takes_a_deployment_back(host, worker, authority):
+    done = Job(worker, host, authority.issue(NAMES))
+    done.ok(CONNECT, DISCOVER, PLAN, *CHANGES)
+    worker.start()
+    back = Job(worker, host, done.cert)
+    back.plan = done.plan
+    assert back.step(SWITCH)["outcome"] == FAILED  # of another job: not to go on with
+    assert back.step(OBSERVE)["outcome"] == NEW_SERVED
+    back.ok(ROLLBACK)
+    assert host.served() == leaf_of(host)
+    assert back.step(OBSERVE)["outcome"] == ROLLED_BACK
+    assert_tidy(host)
+
+
+def test_wildcard_block_is_verified_by_a_name_it_stands_for(host, worker, authority):
+    old = host.ca.issue(["*.wild.example"])
+    host.install("zz-wild", old)
+    host.write("/etc/nginx/conf.d/zz-wild.conf", "server { listen 443 ssl; server_name *.wild.example;\n"
+               "ssl_certificate tls/zz-wild.crt; ssl_certificate_key tls/zz-wild.key; }\n")
+    host.reload()
+    job = Job(worker, host, authority.issue(["*.wild.example"]), sni="*.wild.example", names=["*.wild.example"])
+    job.ok(CONNECT, DISCOVER, PLAN, *CHANGES)
+    assert host.served(443, "x.wild.example") == job.cert["sha256"]
+    host.certs.pop("zz-wild")
+    host.run("rm -f /etc/nginx/tls/zz-wild.*")
 
 
 def test_dry_run_ends_after_the_plan(host, worker, authority):

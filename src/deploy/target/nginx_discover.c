@@ -81,12 +81,22 @@ static bool concrete(const char *name)
     return name[0] && name[0] != '~' && name[0] != '.' && !strchr(name, '*') && strchr(name, '.');
 }
 
-static const char *first_name(const struct ngx_server *s)
+/* A name a client could send: a wildcard is asked for by one of the names it stands for. */
+static char *sendable(const char *name)
+{
+    bool pattern = name[0] == '~' || name[0] == '.' || strchr(name, '*') || str_eq(name, "_");
+
+    if (str_starts(name, "*."))
+        return xasprintf("certkeep-check%s", name + 1);
+    return xstrdup(pattern ? "" : name);
+}
+
+static char *first_name(const struct ngx_server *s)
 {
     for (size_t i = 0; i < s->names.n; i++)
         if (concrete(s->names.v[i]))
-            return s->names.v[i];
-    return "";
+            return xstrdup(s->names.v[i]);
+    return s->names.n ? sendable(s->names.v[0]) : xstrdup("");
 }
 
 static const char *verify_address(const struct worker *w)
@@ -152,7 +162,9 @@ static void add_finding(struct worker *w, struct step *s, const struct ngx_serve
     if (!b->reject_handshake && *probes < PROBES_MAX && !strs_has(dead_ports, port_text)) {
         ++*probes;
         OWN(own_mem)
-        char *pem = served_pem(w, port, first_name(b), NULL, &dead);
+        char *name = first_name(b);
+        OWN(own_mem)
+        char *pem = served_pem(w, port, name, NULL, &dead);
         plan_set(&f->served_pem, pem);
         if (dead)
             strs_add(dead_ports, port_text); /* no answer is no answer for the other names, too */
@@ -233,7 +245,6 @@ static void add_endpoints(struct worker *w, struct plan *p, const struct ngx_con
 {
     size_t left_out = 0;
 
-    plan_add_endpoint(p, (uint32_t)w->request.port, w->request.sni ? w->request.sni : "");
     for (size_t i = 0; i < c->servers; i++) {
         const struct ngx_server *s = &c->server[i], *chosen = NULL;
         bool uses = false;
@@ -319,7 +330,7 @@ static int fill_plan(struct worker *w, struct step *s, const struct ngx_config *
     plan_set(&p->old_pem, pem_of(pems, pair->cert));
     fingerprint_of(p->old_pem, &p->old_leaf);
     OWN(own_mem)
-    char *served = served_pem(w, (uint32_t)w->request.port, w->request.sni ? w->request.sni : "",
+    char *served = served_pem(w, p->endpoint[0].port, p->endpoint[0].name,
                               p->dual ? leaf_key_type(p->old_pem) : NULL, &dead);
     fingerprint_of(served, &p->served_leaf);
     char hex[65];
@@ -342,8 +353,10 @@ static int discover_endpoint(struct worker *w, struct step *s, const struct ngx_
                              const struct pems *pems, struct err *e)
 {
     const struct ngx_server *b = NULL;
-    const char *name = w->request.sni ? w->request.sni : "";
+    OWN(own_mem)
+    char *name = sendable(w->request.sni ? w->request.sni : "");
 
+    plan_add_endpoint(&s->plan, (uint32_t)w->request.port, name);
     if (ngx_config_select(c, w->server.address, (uint32_t)w->request.port, name, &b, e) < 0)
         return step_end(s, OUTCOME_NEEDS_REVIEW, CAUSE_CONFIGURATION, "%s", e->text);
     if (fill_plan(w, s, c, b, pems, e) < 0)
