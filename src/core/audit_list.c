@@ -126,7 +126,7 @@ int audit_list(struct txn *t, const char *query_text, json_t **out, struct err *
     OWN(own_json)
     json_t *page = json_object();
 
-    if (query_parse_fields(&audit_fields, (enum table)0, query_text ? query_text : "", &q, e) < 0 ||
+    if (query_parse_fields(&audit_fields, TABLE_NONE, query_text ? query_text : "", &q, e) < 0 ||
         list_page(t, q, page, e) < 0)
         return -1;
     *out = TAKE(page);

@@ -38,7 +38,7 @@ enum table table_by_name(const char *name)
     for (unsigned i = 1; i < TABLE_END; i++)
         if (all_fields[i] && str_eq(all_fields[i]->name, name))
             return (enum table)i;
-    return (enum table)0;
+    return TABLE_NONE;
 }
 
 int store_err(struct err *e, int rc, const char *what)

@@ -12,6 +12,7 @@
 #include "src/model/records.h"
 
 enum table {
+    TABLE_NONE = 0,
 #define TABLE(NAME, number, record) TABLE_##NAME = number,
 #include "src/core/store/tables.def"
 #undef TABLE

@@ -2,15 +2,17 @@
  * Transactions. The map grows here, before a write begins and while nothing is open, so that a
  * transaction of ordinary size never meets its end. A half-made change cannot be committed.
  */
-#include <inttypes.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 #include "src/base/fiber.h"
 #include "src/core/store/inside.h"
 
 /* Room a write transaction finds: pages it copies plus what it adds. Address space, not disk. */
 #define MAP_ROOM_BYTES ((size_t)64 * 1024 * 1024)
+#define DISK_FULL_BYTES ((uint64_t)1024 * 1024)
 #define MAP_MAX_BYTES ((size_t)1 << 42)
 
 static int map_grow(struct db *db, struct err *e)
@@ -84,6 +86,17 @@ void txn_abort(struct txn **at)
     txn_free(t);
 }
 
+/* LMDB calls a write that the disk took only in part an I/O error. */
+static int commit_error(struct db *db, int rc)
+{
+    struct statvfs disk;
+    int fd;
+
+    if (rc != EIO || mdb_env_get_fd(db->env, &fd) || fstatvfs(fd, &disk) < 0)
+        return rc;
+    return disk.f_bavail * disk.f_frsize < DISK_FULL_BYTES ? ENOSPC : rc;
+}
+
 int txn_commit(struct txn **at, struct err *e)
 {
     struct txn *t = *at;
@@ -101,7 +114,7 @@ int txn_commit(struct txn **at, struct err *e)
     for (size_t i = 0; rc == 0 && db->change && i < t->n; i++)
         db->change(t->changes[i].table, t->changes[i].id, t->changes[i].deleted, db->change_arg);
     txn_free(t);
-    return rc ? store_err(e, rc, "store: commit") : 0;
+    return rc ? store_err(e, commit_error(db, rc), "store: commit") : 0;
 }
 
 int txn_writable(struct txn *t, struct err *e)
