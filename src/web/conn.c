@@ -15,6 +15,7 @@
 
 #include "src/base/log.h"
 #include "src/base/own.h"
+#include "src/web/framing.h"
 #include "src/web/limits.h"
 
 /* What evhttp gets in place of a refused head. */

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "src/base/own.h"
-#include "src/web/request.h"
+#include "src/web/framing.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
