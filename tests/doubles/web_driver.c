@@ -242,9 +242,15 @@ static int give_listener(enum listen_service service)
 
 static void on_parent(struct channel *c, struct msg *m, void *arg)
 {
+    struct msg_CONSOLE line;
+
     (void)c, (void)arg;
-    if (m->type == MSG_READY)
+    if (m->type == MSG_READY) {
         say("ready");
+    } else if (m->type == MSG_CONSOLE && get_CONSOLE(m, &line, NULL) == 0) {
+        printf("console %s\n", line.text);
+        fflush(stdout);
+    }
 }
 
 static void on_web_gone(struct channel *c, const struct err *why, void *arg)

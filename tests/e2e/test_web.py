@@ -1,6 +1,7 @@
 """certkeep-web with real clients: TLS policy, parallel calls, streams, files, http-01."""
 import concurrent.futures
 import gzip
+import hashlib
 import pathlib
 import select
 import socket
@@ -35,6 +36,12 @@ def test_alpn_h2_alone_is_refused(web):
     out = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{web.https}", "-alpn", "h2"],
                          input=b"", capture_output=True, timeout=20)
     assert out.returncode != 0
+
+
+def test_console_shows_the_fingerprint_of_the_boot_identity(web):
+    with web.connect() as s:
+        shown = hashlib.sha256(s.getpeercert(binary_form=True)).hexdigest()
+    assert web.console[0].endswith(f"fingerprint: {shown}\n")
 
 
 def test_no_resumption_and_no_ticket(web):

@@ -21,12 +21,19 @@ class Web:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
         words = dict(w.split("=") for w in self.process.stdout.readline().split())
         self.https, self.http01, self.pid = (int(words[k]) for k in ("https", "http01", "pid"))
-        assert self.process.stdout.readline() == "ready\n"
+        self.console = []
+        assert self.read_line() == "ready\n"
+
+    def read_line(self):
+        """The next line of the driver that is no message for the console."""
+        while (line := self.process.stdout.readline()).startswith("console "):
+            self.console.append(line)
+        return line
 
     def tell(self, command):
         self.process.stdin.write(command + "\n")
         self.process.stdin.flush()
-        answer = self.process.stdout.readline()
+        answer = self.read_line()
         assert answer.startswith("ok "), answer
         return {k: int(v) for k, v in (w.split("=") for w in answer.split()[1:])}
 
