@@ -138,6 +138,7 @@ void db_close(struct db *db)
 {
     if (!db)
         return;
+    group_free(db);
     layouts_free(db);
     if (db->env)
         mdb_env_close(db->env);
