@@ -130,21 +130,10 @@ static void find_all(struct worker *w, struct step *s, const struct ngx_config *
         findings_encode(&s->findings, &b);
         if (buf_ok(&b))
             return;
-        struct deploy_findings rest = {0};
         size_t keep = s->findings.n / 2;
         worker_log(w, "too many endpoints for one answer: %zu of %zu are reported", keep,
                    s->findings.n);
-        for (size_t i = keep; i < s->findings.n; i++) {
-            rest.v = &s->findings.v[i];
-            strs_free(&rest.v->server_names);
-            free(rest.v->config_file);
-            free(rest.v->cert_path);
-            free(rest.v->key_path);
-            free(rest.v->configured_pem);
-            free(rest.v->served_pem);
-            free(rest.v->problem);
-        }
-        s->findings.n = keep;
+        findings_truncate(&s->findings, keep);
     }
 }
 
