@@ -179,6 +179,19 @@ static bool may_gather(const struct channel *c)
            monotonic_ms() - c->gathering_since < GATHER_MS;
 }
 
+void channel_gather(struct channel *c)
+{
+    if (!c->gathering)
+        c->gathering_since = monotonic_ms();
+    c->gathering = true;
+    watch_soon(c->batch_end);
+}
+
+bool channel_busy(const struct channel *c)
+{
+    return c->in != NULL;
+}
+
 int channel_send(struct channel *c, enum msg_type type, uint32_t id, const struct buf *body, int fd,
                  struct err *e)
 {
