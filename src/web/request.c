@@ -301,7 +301,7 @@ static int parse_headers(struct request *r, struct headers *h, char *at, struct 
 {
     for (size_t count = 0; *at; count++) {
         char *end = strstr(at, "\r\n");
-        if (count >= REQUEST_HEADERS_MAX)
+        if (count >= REQUEST_HEADERS_MAX || !end)
             return refuse(why, 431, "headers: at most %d", REQUEST_HEADERS_MAX);
         *end = 0;
         if (parse_header(r, h, at, why) < 0)
