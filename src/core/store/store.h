@@ -76,6 +76,11 @@ int row_each(struct txn *t, enum table table, const char *column, const char *fr
 int row_count(struct txn *t, enum table table, const char *column, const char *value, uint64_t *out,
               struct err *e);
 
+/* Records whose indexed int or time column is at least `from` and below `to`: walks the index only.
+ */
+int row_count_range(struct txn *t, enum table table, const char *column, int64_t from, int64_t to,
+                    uint64_t *out, struct err *e);
+
 /* Trails: entries numbered from 1 under an owner's id. */
 enum trail { TRAIL_JOURNAL = 1, TRAIL_LOG = 2, TRAIL_TIMELINE = 3, TRAIL_AUDIT = 4 };
 int trail_add(struct txn *t, enum trail trail, const char *owner, struct blob entry, uint64_t *seq,
