@@ -159,7 +159,8 @@ int channel_flush(struct channel *c, struct err *e)
         c->full = !c->full;
         watch_update(c->watch, true, c->full);
     }
-    c->gathering_since = monotonic_ms();
+    if (c->gathering)
+        c->gathering_since = monotonic_ms();
     return 0;
 }
 

@@ -82,6 +82,14 @@ static void shut_for_fault(struct channel *c)
     channel_shut(c, &why);
 }
 
+static void handle_next(struct channel *c)
+{
+    if (c->in || c->fault.code != ERR_NONE || c->gone)
+        watch_soon(c->handle);
+    else if (c->gathering)
+        watch_soon(c->batch_end);
+}
+
 /*
  * A message: after it, nothing of c may be used. Replies: all up to the next message, which waits
  * until the fibers that they resume have run. Then the fault behind them, then `closed`.
@@ -93,11 +101,10 @@ void channel_on_handle(void *arg)
     if (c->in && is_reply(c, c->in)) {
         while (c->in && is_reply(c, c->in))
             take_reply(c, unlink_received(c, &c->in));
-        watch_soon(c->in || c->fault.code != ERR_NONE ? c->handle : c->batch_end);
+        handle_next(c);
     } else if (c->in) {
         struct incoming *in = unlink_received(c, &c->in);
-        const bool more = c->in || c->fault.code != ERR_NONE || c->gone;
-        watch_soon(more ? c->handle : c->batch_end);
+        handle_next(c);
         dispatch(c, in);
     } else if (c->fault.code != ERR_NONE) {
         shut_for_fault(c);
