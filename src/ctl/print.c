@@ -119,7 +119,9 @@ static const struct {
      "Approval Pending|Order Pending|Deployment Pending|Initiated|"},
 };
 
-void state_shown(const struct terminal *t, struct buf *out, const char *state)
+/* The sign is that of the whole word, also when less of it is shown. */
+static void state_as(const struct terminal *t, struct buf *out, const char *state,
+                     const char *shown)
 {
     OWN(own_mem)
     char *bars = xasprintf("|%s|", state);
@@ -129,12 +131,17 @@ void state_shown(const struct terminal *t, struct buf *out, const char *state)
             continue;
         buf_addf(out, "%s%s ", t->colour ? meanings[i].colour : "",
                  t->utf8 ? meanings[i].sign : meanings[i].ascii);
-        text_shown(out, state, false);
+        text_shown(out, shown, false);
         buf_add_str(out, t->colour ? "\033[0m" : "");
         return;
     }
     buf_add_str(out, "  ");
-    text_shown(out, state, false);
+    text_shown(out, shown, false);
+}
+
+void state_shown(const struct terminal *t, struct buf *out, const char *state)
+{
+    state_as(t, out, state, state);
 }
 
 void table_free(struct table *t)
@@ -168,7 +175,7 @@ static void cut(const struct terminal *t, struct buf *out, const char *text, siz
     buf_add_str(out, dots);
 }
 
-#define LEAST 8 /* narrower says nothing */
+#define LEAST 16 /* a state with its sign fits; narrower says little */
 
 /*
  * Takes from the widest column until the row fits; when all are narrow, the rightmost are hidden
@@ -211,7 +218,7 @@ static void cell(const struct terminal *term, struct buf *out, const char *text,
     const char *shown = buf_cstr(&short_text);
     const size_t used = text_width(shown) + (state ? 2 : 0);
     if (state)
-        state_shown(term, out, shown);
+        state_as(term, out, text, shown);
     else
         buf_add_str(out, shown);
     if (!last)

@@ -65,12 +65,13 @@ static void test_table_print_layout(void **state)
     check((struct terminal){0}, "Name                           Status        ID\n"
                                 "shop.example.with.a.long.name  + Deployed    id-1\n"
                                 "b                              - Discovered  id-2\n");
-    check((struct terminal){.width = 32, .utf8 = true}, "Name          Status        ID\n"
-                                                        "shop.exampl…  ✓ Deployed    id-1\n"
-                                                        "b             – Discovered  id-2\n");
-    check((struct terminal){.width = 14}, "Name      ID\n"
-                                          "shop.ex~  id-1\n"
-                                          "b         id-2\n"
+    check((struct terminal){.width = 40, .utf8 = true},
+          "Name                  Status        ID\n"
+          "shop.example.with.a…  ✓ Deployed    id-1\n"
+          "b                     – Discovered  id-2\n");
+    check((struct terminal){.width = 14}, "Name              ID\n"
+                                          "shop.example.wi~  id-1\n"
+                                          "b                 id-2\n"
                                           "(1 columns do not fit; --columns chooses)\n");
 }
 
