@@ -342,6 +342,7 @@ static int finish_issue(struct run *r, struct order *o, struct err *e)
     text_set(&c.status, "Issued");
     text_set(&c.key, r->job.key);
     text_set(&c.order_reference, o->reference);
+    text_set(&c.validation_status, "key, chain, names and validity checked");
     text_set(&c.failure, "");
     text_set(&c.failure_cause, "");
     cert_derive(&c, false);
