@@ -65,8 +65,5 @@ void evidence_clear(const char *connector)
 json_t *evidence_list(const char *connector)
 {
     json_t **steps = steps_of(connector, false);
-    json_t *list = json_array();
-    for (size_t i = steps ? json_array_size(*steps) : 0; i > 0; i--)
-        json_array_append_new(list, json_deep_copy(json_array_get(*steps, i - 1)));
-    return list;
+    return steps ? json_deep_copy(*steps) : json_array();
 }

@@ -1,19 +1,184 @@
-"""The deploy worker against a real machine: what it finds, deploys, and refuses before any change."""
+"""The deploy worker against a real machine: real sshd, sudo, nginx, real handshakes.
+
+The driver (tests/doubles/deploy_driver.c) plays core; the program under test is certkeep-deploy.
+"""
 import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
 
 import pytest
-from deploy_worker import (
-    BACKUP, CA, CHANGES, CLEAN, CONFIGURATION, CONNECT, CONNECTIVITY, DISCOVER, FAILED, FORMAT,
-    HOST_KEY, Host, Job, NAMES, NO_CHANGE, OK, PASSWORD, PERMISSION, PLAN, POLICY, RETRY, REVIEW, STAGE,
-    Sampler, VALIDATE, Worker, assert_tidy, leaf_of,
-    authority, host, worker,  # noqa: F401 (fixtures)
-)
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+
+TOP = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TOP / "tests/hosts"))
+from host import CA, PASSWORD, Host, handshake  # noqa: E402
+
+BUILD = TOP / "build" / os.environ.get("MODE", "asan")
+CONNECT, DISCOVER, PLAN, BACKUP, STAGE, VALIDATE, ARM, SWITCH, ACTIVATE, VERIFY, COMMIT, ROLLBACK, OBSERVE, CLEAN = range(1, 15)
+OK, NO_CHANGE, REVIEW, FAILED, RETRY, HOST_KEY = range(6)
+OLD, NEW, NEW_SERVED, MIXED, ROLLED_BACK = range(10, 15)
+PERMISSION, CONNECTIVITY, FORMAT, CONFIGURATION, VERIFICATION, _CA, POLICY, INTERNAL = range(1, 9)
+CHANGES = [BACKUP, STAGE, VALIDATE, ARM, SWITCH, ACTIVATE, VERIFY, COMMIT]
+NAMES = ["shop.example", "www.shop.example"]
+
+
+class Died(Exception):
+    pass
+
+
+class Worker:
+    """One worker and the driver in front of it."""
+
+    def __init__(self):
+        self.driver = subprocess.Popen([BUILD / "tests/doubles/deploy_driver"], stdin=subprocess.PIPE,
+                                       stdout=subprocess.PIPE, text=True)
+        self.log = []
+        self.start()
+
+    def start(self):
+        got = self.ask(op="start", program=str(BUILD / "bin/certkeep-deploy"))
+        assert "error" not in got, got
+
+    def ask(self, **q):
+        self.driver.stdin.write(json.dumps(q) + "\n")
+        self.driver.stdin.flush()
+        got = json.loads(self.driver.stdout.readline())
+        self.log += got["log"]
+        return got
+
+    def kill(self):
+        self.ask(op="kill")
+
+    def close(self):
+        self.driver.stdin.close()
+        self.driver.wait(20)
+        self.driver.stdout.close()
+
+
+class Job:
+    """A deployment (or, without a certificate, a server check) of one site of a host."""
+
+    count = 0
+
+    def __init__(self, worker, host, cert=None, user="deploy", sudo="sudo", secrets=None, sni="shop.example", port=443,
+                 names=NAMES, login="password", server=None, key=None, **request):
+        Job.count += 1
+        self.w, self.cert, self.plan = worker, cert, ""
+        self.key = key or (cert or {}).get("key", "")
+        spki = x509.load_pem_x509_certificate(cert["leaf"].encode()).public_key().public_bytes(
+            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo) if cert else b""
+        self.begin_args = dict(
+            op="begin", job=f"{Job.count:020d}",
+            server={"id": "s" * 20, "description": "web", "address": host.address, "server_type": "nginx", "port": 22,
+                    "username": user, "login": login, "sudo": sudo, "nginx_path": "/etc/nginx", "service_name": "nginx",
+                    "rollback_seconds": 60, "host_keys": host.host_keys(), **(server or {})},
+            secrets={"password": PASSWORD} if secrets is None else secrets,
+            request={"port": port, "sni": sni, "names": names if cert else [], **request},
+            chain_pem=cert["chain"] if cert else "", spki=spki.hex())
+        self.begun = self.begin()
+
+    def begin(self):
+        return self.w.ask(**self.begin_args)
+
+    def again(self):
+        """A new worker takes the job over, with the plan core has stored."""
+        self.w.start()
+        assert "error" not in self.begin()
+
+    def step(self, number, kill_after_ms=0):
+        got = self.w.ask(op="step", step=number, plan=self.plan, key=self.key if number == STAGE else "",
+                         kill_after_ms=kill_after_ms)
+        if "error" in got:
+            if kill_after_ms:
+                raise Died()
+            raise AssertionError(got["error"])
+        if got["outcome"] not in (RETRY,):
+            self.plan = got["plan"]
+        return got
+
+    def ok(self, *numbers):
+        for n in numbers:
+            got = self.step(n)
+            assert got["outcome"] == OK, (n, got)
+        return got
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory):
+    return CA(tmp_path_factory.mktemp("newca"), "New Example")
 
 
 @pytest.fixture(scope="module")
 def machine():
     with Host(242) as h:
         yield h
+
+
+@pytest.fixture
+def host(machine):
+    """The machine with its first certificates, whatever the test before left."""
+    machine.run("rm -rf /var/lib/certkeep /etc/nginx/conf.d/zz-*; find /etc/nginx/tls -name '.*' -type f -delete")
+    for site, cert in FIRST.setdefault(machine.n, dict(machine.certs)).items():
+        machine.install(site, cert)
+    machine.reload()
+    return machine
+
+
+FIRST = {}
+
+
+@pytest.fixture
+def worker():
+    w = Worker()
+    yield w
+    w.close()
+
+
+def leaf_of(host, site="shop"):
+    return host.certs[site]["sha256"]
+
+
+def wait_served(host, leaf, seconds):
+    end = time.monotonic() + seconds
+    while host.served() != leaf:
+        assert time.monotonic() < end, "another leaf is served"
+        time.sleep(0.2)
+
+
+def assert_tidy(host):
+    left = host.run("find /etc/nginx -name '.*' -type f; ls -d /var/lib/certkeep/lock 2>/dev/null || true")
+    assert left == ""
+
+
+class Sampler(threading.Thread):
+    """Shakes hands the whole time: nobody may ever see a broken or a foreign answer."""
+
+    def __init__(self, host, allowed):
+        super().__init__(daemon=True)
+        self.host, self.allowed, self.bad, self.count, self.done = host, allowed, [], 0, False
+
+    def run(self):
+        while not self.done:
+            try:
+                got = handshake(self.host.address, 443, "shop.example")
+                if got not in self.allowed:
+                    self.bad.append(got)
+            except Exception as e:  # whatever it is, a client saw it
+                self.bad.append(repr(e))
+            self.count += 1
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *exc):
+        self.done = True
+        self.join()
 
 
 def test_check_finds_the_endpoints(host, worker):
@@ -210,3 +375,157 @@ def test_own_leaf_on_disk_is_only_activated(host, worker, authority):
     job = Job(worker, host, new)
     job.ok(CONNECT, DISCOVER, PLAN, *CHANGES)
     assert host.served() == new["sha256"]
+
+
+def test_failed_verification_rolls_back(host, worker, authority):
+    """The handshake goes elsewhere: to a port that another program serves."""
+    new = authority.issue(NAMES)
+    job = Job(worker, host, new)
+    with Sampler(host, {leaf_of(host), new["sha256"]}) as s:
+        job.ok(CONNECT, DISCOVER, PLAN, BACKUP, STAGE, VALIDATE, ARM, SWITCH)
+        # not activated: nginx serves the old leaf, and verification must see it
+        got = job.step(VERIFY)
+        assert (got["outcome"], got["cause"]) == (FAILED, VERIFICATION)
+        job.ok(ROLLBACK)
+    assert s.bad == []
+    assert host.served() == leaf_of(host)
+    assert host.sha256("/etc/nginx/tls/shop.key") == host.run(f"cat <<'E' | sha256sum\n{host.certs['shop']['key']}E").split()[0]
+    assert_tidy(host)
+
+
+def test_rolls_back_while_the_configuration_is_broken(host, worker, authority):
+    new = authority.issue(NAMES)
+    job = Job(worker, host, new)
+    job.ok(CONNECT, DISCOVER, PLAN, BACKUP, STAGE, VALIDATE, ARM, SWITCH)
+    host.break_config()
+    assert job.step(ACTIVATE)["outcome"] == FAILED
+    got = job.ok(ROLLBACK)
+    assert "configuration test fails" in got["text"]
+    assert host.served() == leaf_of(host) and host.read("/etc/nginx/tls/shop.crt") == host.certs["shop"]["chain"]
+
+
+def test_rolls_back_and_starts_a_dead_server(host, worker, authority):
+    job = Job(worker, host, authority.issue(NAMES))
+    job.ok(CONNECT, DISCOVER, PLAN, BACKUP, STAGE, VALIDATE, ARM, SWITCH, ACTIVATE)
+    host.stop_nginx()
+    job.ok(ROLLBACK)
+    assert host.served() == leaf_of(host)
+
+
+def test_timer_fires_when_the_worker_is_gone(host, worker, authority):
+    job = Job(worker, host, authority.issue(NAMES), server={"rollback_seconds": 20})
+    job.ok(CONNECT, DISCOVER, PLAN, BACKUP, STAGE, VALIDATE, ARM, SWITCH, ACTIVATE)
+    wait_served(host, job.cert["sha256"], 3)  # old workers answer for a moment
+    worker.kill()
+    wait_served(host, leaf_of(host), 30)
+    job.again()
+    assert job.step(OBSERVE)["outcome"] == ROLLED_BACK
+    assert job.step(COMMIT)["outcome"] == ROLLED_BACK
+    job.ok(ROLLBACK)
+    assert_tidy(host)
+
+
+@pytest.mark.parametrize("before", CHANGES)
+def test_new_worker_goes_on_from_the_plan(host, worker, authority, before):
+    new = authority.issue(NAMES)
+    job = Job(worker, host, new)
+    with Sampler(host, {leaf_of(host), new["sha256"]}) as s:
+        job.ok(CONNECT, DISCOVER, PLAN)
+        for n in CHANGES:
+            if n == before:
+                job.again()
+            job.ok(n)
+    assert s.bad == [] and host.served() == new["sha256"]
+    assert_tidy(host)
+
+
+@pytest.mark.parametrize("during", CHANGES)
+def test_step_repeats_after_a_worker_died_in_it(host, worker, authority, during):
+    new = authority.issue(NAMES)
+    job = Job(worker, host, new)
+    with Sampler(host, {leaf_of(host), new["sha256"]}) as s:
+        job.ok(CONNECT, DISCOVER, PLAN)
+        for n in CHANGES:
+            if n == during:
+                for ms in (15, 40, 120):
+                    try:
+                        job.step(n, kill_after_ms=ms)
+                    except Died:
+                        pass
+                    job.again()
+                seen = job.step(OBSERVE)["outcome"]
+                assert seen in ((OLD,) if n < SWITCH else (OLD, NEW, NEW_SERVED, MIXED))
+            job.ok(n)
+    assert s.bad == [] and host.served() == new["sha256"]
+    assert_tidy(host)
+
+
+def test_files_changed_since_the_plan_need_a_new_one(host, worker, authority):
+    job = Job(worker, host, authority.issue(NAMES))
+    job.ok(CONNECT, DISCOVER, PLAN)
+    host.install("shop", CA(host.dir / "agent2", "Agent").issue(NAMES))
+    got = job.step(BACKUP)
+    assert got["outcome"] == FAILED and "changed" in got["text"]
+    job.ok(CLEAN)
+    assert_tidy(host)
+    assert host.read("/etc/nginx/tls/shop.crt") == host.certs["shop"]["chain"]
+
+
+def test_second_job_waits_for_the_lock(host, worker, authority):
+    first = Job(worker, host, authority.issue(NAMES))
+    first.ok(CONNECT, DISCOVER, PLAN, BACKUP)
+    second = Job(Worker(), host, authority.issue(NAMES))
+    second.ok(CONNECT, DISCOVER, PLAN)
+    assert second.step(BACKUP)["outcome"] == RETRY
+    first.ok(CLEAN)
+    second.ok(BACKUP, CLEAN)
+    second.w.close()
+
+
+def test_later_job_takes_a_deployment_back(host, worker, authority):
+    done = Job(worker, host, authority.issue(NAMES))
+    done.ok(CONNECT, DISCOVER, PLAN, *CHANGES)
+    worker.start()
+    back = Job(worker, host, done.cert)
+    back.plan = done.plan
+    assert back.step(SWITCH)["outcome"] == FAILED  # of another job: not to go on with
+    assert back.step(OBSERVE)["outcome"] == NEW_SERVED
+    back.ok(ROLLBACK)
+    assert host.served() == leaf_of(host)
+    assert back.step(OBSERVE)["outcome"] == ROLLED_BACK
+    assert_tidy(host)
+
+
+def test_wildcard_block_is_verified_by_a_name_it_stands_for(host, worker, authority):
+    old = host.ca.issue(["*.wild.example"])
+    host.install("zz-wild", old)
+    host.write("/etc/nginx/conf.d/zz-wild.conf", "server { listen 443 ssl; server_name *.wild.example;\n"
+               "ssl_certificate tls/zz-wild.crt; ssl_certificate_key tls/zz-wild.key; }\n")
+    host.reload()
+    job = Job(worker, host, authority.issue(["*.wild.example"]), sni="*.wild.example", names=["*.wild.example"])
+    job.ok(CONNECT, DISCOVER, PLAN, *CHANGES)
+    assert host.served(443, "x.wild.example") == job.cert["sha256"]
+    host.certs.pop("zz-wild")
+    host.run("rm -f /etc/nginx/tls/zz-wild.*")
+
+
+def test_dry_run_ends_after_the_plan(host, worker, authority):
+    job = Job(worker, host, authority.issue(NAMES), dry_run=True)
+    job.ok(CONNECT, DISCOVER, PLAN)
+    assert job.step(BACKUP)["outcome"] == FAILED
+    assert_tidy(host)
+
+
+def test_inherited_pair_on_another_port(host, worker, authority):
+    new = authority.issue(["blog.example"], key="rsa")
+    job = Job(worker, host, new, sni="blog.example", port=8443, names=["blog.example"])
+    job.ok(CONNECT, DISCOVER, PLAN, *CHANGES)
+    assert host.served(8443, "blog.example") == new["sha256"]
+
+
+def test_two_backups_are_kept(host, worker, authority):
+    for _ in range(4):
+        job = Job(worker, host, authority.issue(NAMES))
+        job.ok(CONNECT, DISCOVER, PLAN, *CHANGES)
+        worker.start()
+    assert len(host.run("ls /var/lib/certkeep").split()) == 2

@@ -113,7 +113,7 @@ async function call<P extends keyof paths, M extends Method>(
     if (p.state) hooks.stateChanged(p.state);
     throw p;
   }
-  const json = r.headers.get('Content-Type')?.startsWith('application/json');
+  const json = r.status !== 204 && r.headers.get('Content-Type')?.startsWith('application/json');
   return {
     data: (json ? await r.json() : undefined) as Answer<Op<P, M>>,
     etag: r.headers.get('ETag') ?? undefined,

@@ -25,7 +25,7 @@ import { Link, match, navigate, usePlace } from './router';
 import { loadSession, loadState, may, session, signOut, state, unreachable } from './session';
 import { useStore } from './store';
 import { themeItems } from './theme';
-import { Empty, Loading, Pill, Trouble } from './ui/bits';
+import { Empty, Head, Loading, Pill, Trouble } from './ui/bits';
 import { Dialog } from './ui/dialog';
 import { KeySheet } from './ui/sheet';
 import { Menu } from './ui/menu';
@@ -94,15 +94,15 @@ export function App() {
     document.querySelector<HTMLElement>('main h1')?.focus({ preventScroll: true });
   }, [place.path]);
 
-  if (!s) return <div class="gate">{down ? <Trouble text={down}> <button class="btn" onClick={() => void loadState()}>Try again</button></Trouble> : <Loading />}</div>;
+  if (!s) return <main class="gate">{down ? <Trouble text={down}> <button class="btn" onClick={() => void loadState()}>Try again</button></Trouble> : <Loading />}</main>;
   if (now === 'Unprovisioned') return <FirstRun />;
   const gate = now === 'Locked' ? <Unlock /> : asked && !me ? <SignIn again={opened} /> : null;
-  if (!opened) return gate ? <div class="gate">{gate}</div> : <div class="gate"><Loading /></div>;
+  if (!opened) return <main class="gate">{gate ?? <Loading />}</main>;
   return (
     <>
       <Shell path={place.path}>
-        {!page ? <Empty title="There is no such page"><p>The address may be old or mistyped.</p><Link class="btn" to="/">Go to Home</Link></Empty>
-          : me && !may(page.p.needs) ? <Empty title="Not for your roles"><p>This page needs the permission {page.p.needs}. Somebody who manages users can give you a role that has it.</p></Empty>
+        {!page ? <><Head title="Not found" /><Empty title="There is no such page"><p>The address may be old or mistyped.</p><Link class="btn" to="/">Go to Home</Link></Empty></>
+          : me && !may(page.p.needs) ? <><Head title={page.p.title} /><Empty title="Not for your roles"><p>This page needs the permission {page.p.needs}. Somebody who manages users can give you a role that has it.</p></Empty></>
           : page.p.show(page.params!)}
       </Shell>
       {gate && <Dialog title={now === 'Locked' ? 'The appliance is locked' : 'Sign in again'} fixed onClose={() => undefined}>{gate}</Dialog>}
@@ -123,10 +123,11 @@ function Shell({ path, children }: { path: string; children: ComponentChildren }
   return (
     <div class="shell">
       <a class="skip" href="#main">Skip to content</a>
-      <aside class="side"><Nav path={path} /></aside>
+      <aside class="sidebar"><Nav path={path} /></aside>
       <header class="top">
         <button type="button" class="btn only-narrow" aria-expanded={menu} onClick={() => setMenu(true)}><span aria-hidden="true">☰ </span>Menu</button>
         <span class="brand only-narrow" aria-hidden="true">cert<span>keep</span></span>
+        {may('CERT_READ') && <FindCert />}
         <span class="grow" />
         <Live />
         {s && s.state !== 'Operational' && <Link to="/health" class="plain-link"><Pill word={s.state} /></Link>}
@@ -140,6 +141,22 @@ function Shell({ path, children }: { path: string; children: ComponentChildren }
   );
 }
 
+/* Finds certificates from any page; / comes here where the page has no search of its own. */
+function FindCert() {
+  const [q, set] = useState('');
+  const submit = (e: Event) => {
+    e.preventDefault();
+    if (!q.trim()) return;
+    navigate(`/certificates?${new URLSearchParams({ q: q.trim() }).toString()}`);
+    set('');
+  };
+  return (
+    <form role="search" aria-label="All certificates" class="search only-wide" onSubmit={submit}>
+      <input type="search" data-find value={q} placeholder="Search certificates" aria-label="Search certificates" enterkeyhint="search" onInput={(e) => set(e.currentTarget.value)} />
+    </form>
+  );
+}
+
 function Live() {
   const on = useStore(live);
   return <span class={`live ${on ? 'ok' : 'soft'}`} role="status"><span aria-hidden="true">{on ? '●' : '○'}</span> {on ? 'live' : 'not live'}</span>;
@@ -150,7 +167,7 @@ function Nav({ path }: { path: string }) {
   useStore(session);
   const number = (e: Entry) => {
     const n = e.n ? h?.counts[e.n] : undefined, bad = e.bad ? h?.counts[e.bad] ?? 0 : 0;
-    if (bad) return <span class="n bad">{count(n ?? 0)}<span class="sr">, {count(bad)} failed</span><span aria-hidden="true"> · {count(bad)} !</span></span>;
+    if (bad) return <span class="n bad">{count(bad)}<span class="sr"> failed</span><span aria-hidden="true"> !</span></span>;
     return n === undefined ? null : <span class="n">{count(n)}</span>;
   };
   return (

@@ -83,7 +83,7 @@ export function Form({ fields, record, groups, shape = NO_SHAPE, action, save, r
 
   const row = (f: Field) => {
     const id = `${base}-${f.name}`, error = errors[f.name] ?? '';
-    const help = [f.kind === 'bool' ? '' : f.help, f.kind === 'list' && !shape.choices?.[f.name] ? 'One per line.' : '', limits(f)].filter(Boolean).join(' · ');
+    const help = [f.kind === 'bool' ? '' : f.help, f.kind === 'list' && !shape.choices?.[f.name] ? 'one per line' : '', limits(f)].filter(Boolean).join(' · ');
     const described = [help && `${id}-help`, error && `${id}-error`].filter(Boolean).join(' ') || undefined;
     return (
       <div key={f.name} class={`field ${error ? 'wrong' : ''}`}>
@@ -91,7 +91,7 @@ export function Form({ fields, record, groups, shape = NO_SHAPE, action, save, r
         <Input field={f} id={id} value={value(f)} kept={kept(f)} shape={shape} described={described} invalid={!!error}
           set={(v) => { setTyped((t) => ({ ...t, [f.name]: v })); if (error) setErrors(({ [f.name]: _, ...rest }) => rest); }} />
         {error && <p class="error" id={`${id}-error`}><b aria-hidden="true">✕ </b>{error}</p>}
-        {help && <p class="help" id={`${id}-help`}>{help}{f.example && <> Example: <code>{f.example}</code></>}</p>}
+        {help && <p class="help" id={`${id}-help`}>{help}{f.example && <>{help && '. '}Example: <code>{f.example}</code></>}</p>}
       </div>
     );
   };

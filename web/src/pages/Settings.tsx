@@ -34,7 +34,7 @@ export function Settings({ tab }: { tab: string }) {
   return (
     <>
       <nav class="tabs" aria-label="Settings">{tabs.map(([t, text]) => <Link key={t} to={`/settings/${t}`} aria-current={t === now ? 'page' : undefined}>{text}</Link>)}</nav>
-      {!known ? <Empty title="Not for your roles"><p>Somebody who manages users can give you a role that has it.</p></Empty>
+      {!known ? <><Head title="Settings" /><Empty title="Not for your roles"><p>Somebody who manages users can give you a role that has it.</p></Empty></>
         : now === 'users' ? <Users /> : now === 'tokens' ? <Tokens /> : now === 'codes' ? <Codes /> : <Appliance />}
     </>
   );

@@ -55,7 +55,7 @@ export function Facts({ list }: { list: Fact[] }) {
   return (
     <dl class="facts">
       {list.filter((f) => !!f).map(([label, value]) => (
-        <div key={label}><dt>{label}</dt><dd>{value === '' || value === null || value === undefined ? <span class="soft">none</span> : value}</dd></div>
+        <div key={label}><dt>{label}</dt><dd>{value === '' || value === null || value === undefined || value === false || (Array.isArray(value) && !value.length) ? <span class="soft">none</span> : value}</dd></div>
       ))}
     </dl>
   );
@@ -64,6 +64,14 @@ export function Facts({ list }: { list: Fact[] }) {
 export function Mono({ text, copy }: { text: string; copy?: boolean }) {
   if (!text) return <span class="soft">none</span>;
   return <span class="mono wrap">{text}{copy && <Copy text={text} small />}</span>;
+}
+
+function CopyIcon() {
+  return (
+    <svg width="16" height="16" viewBox="0 0 16 16" fill="none" stroke="currentColor" stroke-width="1.4" aria-hidden="true" focusable="false">
+      <rect x="5.5" y="5.5" width="8" height="8" rx="1.5" /><path d="M10.5 3.2A1.2 1.2 0 0 0 9.3 2.5H4A1.5 1.5 0 0 0 2.5 4v5.3c0 .5.3 1 .7 1.2" />
+    </svg>
+  );
 }
 
 export function Copy({ text, label = 'Copy', small }: { text: string | (() => Promise<string>); label?: string; small?: boolean }) {
@@ -76,7 +84,7 @@ export function Copy({ text, label = 'Copy', small }: { text: string | (() => Pr
     }
   };
   return small
-    ? <button type="button" class="btn ghost icon" aria-label={label} onClick={run}><span aria-hidden="true">⧉</span></button>
+    ? <button type="button" class="btn ghost icon" aria-label={label} onClick={run}><CopyIcon /></button>
     : <button type="button" class="btn" onClick={run}>{label}</button>;
 }
 

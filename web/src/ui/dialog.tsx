@@ -23,10 +23,10 @@ export function Dialog({ title, onClose, children, wide, side, fixed }: DialogPr
       onKeyDown={(e) => e.stopPropagation()}
       onMouseDown={(e) => { if (e.target === ref.current && !fixed) onClose(); }}>
       <div class="dialog-body">
-        <header>
+        <div class="dialog-head">
           <h2 id={id}>{title}</h2>
           {!fixed && <button type="button" class="btn ghost icon" aria-label="Close" onClick={onClose}>✕</button>}
-        </header>
+        </div>
         {children}
       </div>
     </dialog>

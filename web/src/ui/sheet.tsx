@@ -5,7 +5,7 @@ import { navigate } from '../router';
 import { Dialog } from './dialog';
 
 const KEYS: [string, string][] = [
-  ['j', 'next row'], ['k', 'row before'], ['Enter', 'open the row'], ['x', 'select the row'], ['/', 'search the list'],
+  ['j', 'next row'], ['k', 'row before'], ['Enter', 'open the row'], ['x', 'select the row'], ['/', 'search the list, or all certificates'],
   ['g then h', 'Home'], ['g then c', 'Certificates'], ['g then s', 'Servers'], ['g then j', 'Jobs'], ['?', 'this sheet'], ['Escape', 'close what is open'],
 ];
 const GO: Record<string, string> = { h: '/', c: '/certificates', s: '/servers', j: '/jobs' };
@@ -23,6 +23,10 @@ export function KeySheet() {
         e.stopImmediatePropagation();
         navigate(to);
       } else if (e.key === '?') setOpen(true);
+      else if (e.key === '/' && !document.querySelector('main [role=search]')) {
+        e.preventDefault();
+        document.querySelector<HTMLElement>('[data-find]')?.focus();
+      }
       g = e.key === 'g' ? Date.now() : 0;
     };
     document.addEventListener('keydown', key, true);

@@ -17,12 +17,12 @@ export function Steps({ steps, onRetry }: { steps: Step[]; onRetry?: ((step: str
         const took = s.state === 'waiting' || s.state === 'skipped' ? '' : duration(s.started_at, s.finished_at);
         return (
           <li key={s.name} class={tone} aria-current={s.state === 'running' ? 'step' : undefined}>
-            <span class={`dot ${s.state === 'done' ? 'full' : ''}`} aria-hidden="true">{sign}</span>
+            <span class={`dot ${s.state === 'done' ? 'full' : ''}`} aria-hidden="true"><b>{sign}</b></span>
             <div>
               <strong>{s.title}</strong> <span class="sr">{s.state}</span>
               {s.text && <div class="soft">{s.text}</div>}
               {s.evidence && <details><summary>Evidence</summary><pre tabIndex={0}>{s.evidence}</pre></details>}
-              {onRetry && s.state === 'failed' && <button type="button" class="btn small" onClick={() => onRetry(s.name)}>Retry from here</button>}
+              {onRetry && s.state === 'failed' && <div><button type="button" class="btn small" onClick={() => onRetry(s.name)}>Retry from here</button></div>}
             </div>
             <span class="n">{took}</span>
           </li>

@@ -1,0 +1,59 @@
+// Reads the record tables (src/model/*.def), so that the mock publishes the same forms and columns as
+// the appliance does.
+import { readFileSync } from 'node:fs';
+
+const SHAPES = {
+  TEXT: ['min', 'max', 'initial', 'help', 'example'], LINES: ['max', 'help', 'example'], HOST: ['help', 'example'], URL: ['help', 'example'],
+  PATH: ['help', 'example'], EMAIL: ['help', 'example'], ENUM: ['choices', 'initial', 'help'], ID: ['table', 'help'],
+  INT: ['min', 'max', 'initial', 'help', 'example'], BOOL: ['initial', 'help'], TIME: ['help'], LIST: ['max', 'help', 'example'], SECRET: ['max', 'help'],
+};
+
+function args(text) {
+  return [...text.matchAll(/"((?:[^"\\]|\\.)*)"|([^,\s][^,]*)/g)].map((m) => (m[1] ?? (m[2].trim() === 'NULL' ? null : m[2].trim())));
+}
+
+function fieldOf(line) {
+  const m = /^\s*(TEXT|LINES|HOST|URL|PATH|EMAIL|ENUM|ID|INT|BOOL|TIME|LIST|SECRET)\s*\((.*?)\),?\s*$/.exec(line);
+  if (!m) return null;
+  const [name, label, flags, ...rest] = args(m[2]);
+  const f = { name, label, kind: m[1].toLowerCase(), flags: flags.split('|').map((x) => x.replace('FIELD_', '').trim()) };
+  SHAPES[m[1]].forEach((key, i) => { if (rest[i] !== null && rest[i] !== undefined && rest[i] !== '') f[key] = rest[i]; });
+  if (f.flags.includes('HIDE') || f.flags.includes('HIDDEN')) return null;
+  for (const n of ['min', 'max']) if (n in f) f[n] = f[n] === 'INT64_MAX' ? Number.MAX_SAFE_INTEGER : Number(f[n]);
+  if (f.choices !== undefined) f.choices = f.choices.split('|');
+  if (f.kind === 'int' && f.initial !== undefined) f.initial = Number(f.initial);
+  if (f.kind === 'bool') f.initial = f.initial === 'true';
+  const has = (x) => f.flags.includes(x);
+  return { ...f, required: has('R'), readonly: has('RO') || has('READONLY'), advanced: has('ADV'), column: has('COL') || has('SHOW') || has('IDX') || has('UNIQ'), default: has('SHOW'), indexed: has('IDX') || has('UNIQ'), flags: undefined };
+}
+
+const dir = new URL('../../src/model/', import.meta.url);
+const text = (name) => readFileSync(new URL(name, dir), 'utf8');
+const fieldsIn = (t) => t.split('\n').map(fieldOf).filter(Boolean);
+
+const TYPES = { enum: 'enum', id: 'id', int: 'int', bool: 'bool', time: 'time', list: 'list' };
+const OPS = { time: ['before', 'after'], int: ['equals', 'below', 'above'], enum: ['equals', 'not', 'in'], bool: ['equals', 'not', 'in'], id: ['equals', 'not', 'in'], list: ['contains', 'equals', 'not'], text: ['contains', 'equals', 'not'] };
+
+function columnOf(f) {
+  const type = TYPES[f.kind] ?? 'text';
+  return { name: f.name, label: f.label, type, operators: OPS[type], ...(f.choices ? { choices: f.choices } : {}), sortable: f.indexed, default: f.default };
+}
+
+function schema(name, fields) {
+  const columns = fields.filter((f) => f.column && f.kind !== 'secret').map(columnOf);
+  if (name === 'cert') columns.push({ name: 'expires_within', label: 'Days Left', type: 'int', operators: OPS.int, sortable: true, default: false });
+  return { name, fields, columns };
+}
+
+const common = fieldsIn(text('common.def'));
+export const schemas = {};
+for (const [record, file] of Object.entries({ cert: 'cert', server: 'server', connector: 'connector', order: 'order', job: 'job', key: 'key', user: 'user', token: 'session' }))
+  schemas[record] = schema(record, [...common, ...fieldsIn(text(`${file}.def`))]);
+
+export const kinds = text('connectors.def').split(/^CONNECTOR\(/m).slice(1).map((block) => {
+  const [head, ...lines] = block.split('\n');
+  const [name, title, ca_type, help] = args(head);
+  const fields = fieldsIn(lines.join('\n'));
+  schemas[`connector.${name}`] = { name: `connector.${name}`, fields, columns: [] };
+  return { name, title, ca_type, help, fields };
+});
