@@ -11,6 +11,7 @@
 #include "crypto/x509/chain.h"
 #include "crypto/x509/issue.h"
 #include "src/base/enc.h"
+#include "src/base/log.h"
 #include "src/base/own.h"
 #include "src/base/time.h"
 #include "src/ca/connector.h"
@@ -219,6 +220,7 @@ static int enroll(struct ca_job *job, struct ca_result *out, struct err *e)
         return -1;
     out->state = ORDER_ISSUED;
     out->reference = hex_str(BLOB(o.serial, sizeof(o.serial)));
+    log_info("local.signed", "order=%s serial=%s", log_q(job->order), out->reference);
     return 0;
 }
 

@@ -33,6 +33,7 @@ struct core {
     const char *public_dir; /* what anybody on the box may read: the root certificate */
     const char *fault_file; /* CERTKEEP_TEST builds: where to stop for the kill test */
     int64_t started_at;
+    uint64_t lost; /* how often a process we talk to has gone away: see run_interrupted */
 };
 
 #define KEY_TIMEOUT_MS 30000

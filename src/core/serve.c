@@ -60,6 +60,15 @@ static void on_web_closed(struct channel *c, const struct err *why, void *arg)
 
 const struct channel_events web_events = {.message = on_web, .closed = on_web_closed};
 
+/* Whatever key or ca had to do with when it ended is looked at again (flow/jobs.c). */
+static void on_lost(struct channel *c, const struct err *why, void *arg)
+{
+    struct core *core = arg;
+    (void)c;
+    (void)why;
+    core->lost++;
+}
+
 /* ---- key: only answers; a new one means a new look at the state ---- */
 static void on_key(struct channel *c, struct msg *m, void *arg)
 {
@@ -81,7 +90,8 @@ static void on_key_attached(struct channel *c, void *arg)
     fiber_start(channel_loop(c), refresh_fiber, core);
 }
 
-const struct channel_events key_events = {.message = on_key, .attached = on_key_attached};
+const struct channel_events key_events = {
+    .message = on_key, .attached = on_key_attached, .closed = on_lost};
 
 /* ---- ca ---- */
 static int ca_remember(struct core *core, const struct msg_CA_REMEMBER *q, struct err *e)
@@ -138,7 +148,7 @@ static void on_ca(struct channel *c, struct msg *m, void *arg)
         log_warn("ca.reply", "error=%s", log_q(lost.text));
 }
 
-const struct channel_events ca_events = {.message = on_ca};
+const struct channel_events ca_events = {.message = on_ca, .closed = on_lost};
 
 /* ---- parent ---- */
 void serve_parent(struct control *ctl, struct msg *m, void *arg)

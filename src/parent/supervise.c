@@ -19,7 +19,7 @@
 
 #define BACKOFF_FIRST_MS 50
 #define BACKOFF_MAX_MS 5000
-#define ALIVE_MS 30000       /* after it the back-off starts anew */
+#define ALIVE_MS 5000        /* after it the back-off starts anew */
 #define LOOP_WINDOW_MS 60000 /* ten deaths within it are a crash loop */
 #define LOOP_PAUSE_MS 30000
 #define STOP_MS 5000
@@ -69,12 +69,13 @@ static void hand_over(struct child *c)
                 send_LISTEN(c->control, &(struct msg_LISTEN){.service = s, .fd = p->listen[s]},
                             &e) < 0)
                 log_warn("process.listen", "why=%s", log_q(e.text));
-    for (size_t i = 0; i < COUNT(edges); i++)
-        if (edges[i].a == c->process || edges[i].b == c->process)
-            connect_peers(&p->children[edges[i].a], &p->children[edges[i].b]);
+    /* Before its peers: a question that overtook the PIN would be answered "locked". */
     if (c->process == PROC_KEY && p->pin >= 0 &&
         send_PIN_BACK(c->control, &(struct msg_PIN_BACK){.fd = p->pin}, &e) < 0)
         log_warn("process.pin", "why=%s", log_q(e.text));
+    for (size_t i = 0; i < COUNT(edges); i++)
+        if (edges[i].a == c->process || edges[i].b == c->process)
+            connect_peers(&p->children[edges[i].a], &p->children[edges[i].b]);
 }
 
 static void start_again_later(struct child *c);

@@ -130,6 +130,10 @@ int flow_connector_check(struct run *r, struct err *e)
     ca_args_free(&a);
     if (rc < 0)
         return -1;
+    if (!passed && run_interrupted(r)) {
+        *e = why;
+        return -1;
+    }
     if (!passed) {
         if (run_step_failed(r, "test", why.text, e) < 0 || connector_mark(r, &why, NULL, e) < 0)
             return -1;

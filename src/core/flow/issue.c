@@ -273,6 +273,10 @@ static int step_order(struct run *r, struct order *o, struct err *e)
     struct reply rep = {0};
     struct msg_CA_ORDER m;
     if (ask_ca(r, o, &rep, &why) < 0) {
+        if (run_interrupted(r)) {
+            *e = why;
+            return -1;
+        }
         bool unknown = why.code == ERR_NOT_FOUND && order_state_parse(o->state) != ORDER_QUEUED;
         bool later =
             why.code == ERR_NETWORK || why.code == ERR_LIMIT || why.code == ERR_TOKEN || unknown;
@@ -375,7 +379,8 @@ int flow_issue(struct run *r, struct err *e)
     struct order o = {0};
     if (load(r->core, TABLE_CERT, r->job.cert, &c, e) < 0)
         return err_wrap(e, "certificate");
-    if (str_eq(c.status, "Issued") && str_eq(c.order, r->job.order) && text_of(c.order)[0])
+    /* The row has this job's key once the answer was checked; it may be deployed by now. */
+    if (text_of(c.key)[0] && str_eq(c.key, r->job.key))
         return run_finish(r, "Done", CAUSE_NONE, NULL, NULL, e);
     if (step_key(r, &c, e) < 0 || step_csr(r, &c, e) < 0 ||
         load(r->core, TABLE_ORDER, r->job.order, &o, e) < 0)

@@ -11,6 +11,7 @@
 
 #define RUNNING_MAX 24
 #define TICK_MS 1000
+#define AGAIN_MAX 5
 
 /* What one running job holds: nothing else may touch its server or its certificate. */
 struct hold {
@@ -121,25 +122,46 @@ static void run_fell_through(struct run *r, const struct err *why)
         log_error("job.lost_end", "job=%s error=%s", r->job.id, log_q(e.text));
 }
 
+static int attempt(struct run *r, const char *id, struct err *e)
+{
+    size_t k = 0;
+    r->lost = r->core->lost;
+    if (run_begin(r, id, e) < 0)
+        return -1;
+    while (k < JOB_KINDS && !str_eq(kinds[k].name, r->job.kind))
+        k++;
+    log_info("job.start", "job=%s kind=%s attempt=%lld", id, log_q(r->job.kind),
+             (long long)r->job.attempts);
+    return k < JOB_KINDS ? kinds[k].run(r, e)
+                         : err_set(e, ERR_BUG, "no flow for jobs of kind %s", r->job.kind);
+}
+
+/*
+ * A process of ours that dies takes the attempt with it, not the job: the next one begins at once,
+ * and its first call waits until the process is back. One that dies each time is left to back-off.
+ */
+static int attempts(struct run *r, const char *id, struct err *e)
+{
+    for (int again = 0;; again++) {
+        int rc = attempt(r, id, e);
+        if (rc == 0 || r->finished || again == AGAIN_MAX || !run_interrupted(r))
+            return rc;
+        log_warn("job.again", "job=%s error=%s", id, log_q(e->text));
+        fields_free(&job_fields, &r->job);
+    }
+}
+
 static void job_fiber(void *arg)
 {
     struct start *s = arg;
     struct run r = {.core = s->core};
     struct err e = {0};
-    if (run_begin(&r, s->slot->hold.job, &e) < 0) {
+    int rc = attempts(&r, s->slot->hold.job, &e);
+    if (rc < 0 && r.job.id == NULL)
         log_error("job.start", "job=%s error=%s", s->slot->hold.job, log_q(e.text));
-    } else {
-        size_t k = 0;
-        while (k < JOB_KINDS && !str_eq(kinds[k].name, r.job.kind))
-            k++;
-        log_info("job.start", "job=%s kind=%s attempt=%lld", r.job.id, log_q(r.job.kind),
-                 (long long)r.job.attempts);
-        int rc = k < JOB_KINDS ? kinds[k].run(&r, &e)
-                               : err_set(&e, ERR_BUG, "no flow for jobs of kind %s", r.job.kind);
-        if (rc < 0 && !r.finished)
-            run_fell_through(&r, &e);
-        log_info("job.end", "job=%s state=%s", r.job.id, log_q(r.job.state));
-    }
+    else if (rc < 0 && !r.finished)
+        run_fell_through(&r, &e);
+    log_info("job.end", "job=%s state=%s", s->slot->hold.job, log_q(text_of(r.job.state)));
     fields_free(&job_fields, &r.job);
     s->slot->used = false;
     jobs_kick(s->core);

@@ -40,6 +40,7 @@ struct run {
     struct core *core;
     struct job job;
     bool finished; /* a final or waiting state has been committed */
+    uint64_t lost; /* core->lost as the attempt began */
 };
 
 /* Each commits the journal entry, the job record and the audit record in one transaction. */
@@ -48,6 +49,12 @@ int run_done(struct run *r, const char *step, const char *text, struct err *e);
 int run_step_failed(struct run *r, const char *step, const char *text, struct err *e);
 /* A line of the live log. Never a secret: those who write lines mask them. */
 void run_log(struct run *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/*
+ * Has a process of the appliance gone away during this attempt? Then what the attempt says of its
+ * failure is no finding: the flow returns -1, and the job looks at the world again at once. Only in
+ * a fiber: it gives the news a moment to arrive.
+ */
+bool run_interrupted(struct run *r);
 /* The end: `state` is a final one of job.def; error and advice may be NULL. */
 int run_finish(struct run *r, const char *state, enum deploy_cause cause, const char *error,
                const char *advice, struct err *e);

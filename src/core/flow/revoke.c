@@ -72,6 +72,10 @@ int flow_revoke(struct run *r, struct err *e)
     ca_args_free(&a);
     if (rc < 0)
         return -1;
+    if (!ok && run_interrupted(r)) {
+        *e = why;
+        return -1;
+    }
     if (!ok) {
         if (run_step_failed(r, "revoke", why.text, e) < 0)
             return -1;

@@ -14,6 +14,7 @@
 #include "src/core/flow/parts.h"
 
 #define LOG_LINE_BYTES 1000
+#define NEWS_MS 20 /* an answer may overtake the news that a third process ended */
 
 static int journal_add(struct txn *t, const char *job, const char *step, const char *phase,
                        const char *text, struct err *e)
@@ -165,6 +166,13 @@ int run_wait(struct run *r, const char *state, int64_t at, const char *error, st
     char *detail = xasprintf("%s%s%s", state, error && error[0] ? ": " : "", error ? error : "");
     run_log(r, "%s", detail);
     return end_commit(r, "ok", detail, e);
+}
+
+bool run_interrupted(struct run *r)
+{
+    if (r->core->lost == r->lost)
+        fiber_sleep(r->core->loop, NEWS_MS);
+    return r->core->lost != r->lost;
 }
 
 bool run_cancelled(struct run *r)

@@ -49,6 +49,7 @@ static void on_closed(struct channel *c, const struct err *why, void *arg)
     (void)c;
     (void)why;
     w->gone = true;
+    w->run->core->lost++;
     if (w->waiting) {
         struct fiber *f = w->waiting;
         w->waiting = NULL;
