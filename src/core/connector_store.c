@@ -153,6 +153,44 @@ int connector_take_settings(struct core *core, struct connector *c, const json_t
     return rc;
 }
 
+bool connector_has_next(const struct connector *c)
+{
+    return text_of(c->next_settings)[0] != '\0';
+}
+
+void connector_propose(struct connector *c, const struct connector *changed)
+{
+    if (!str_eq(c->state, "Validating"))
+        text_set(&c->former_state, c->state);
+    text_set(&c->state, "Validating");
+    text_set(&c->next_settings, changed->settings);
+    text_set(&c->next_secrets, changed->secrets);
+}
+
+int connector_take_next(struct connector *c, struct err *e)
+{
+    OWN(own_json)
+    json_t *next = json_parse(blob_str(c->next_settings), STORED_MAX, "stored settings", e);
+    if (next == NULL)
+        return -1;
+    text_set(&c->base_url, json_str(next, "base_url"));
+    text_set(&c->settings, c->next_settings);
+    text_set(&c->secrets, c->next_secrets);
+    text_set(&c->next_settings, "");
+    text_set(&c->next_secrets, "");
+    text_set(&c->former_state, "");
+    return 0;
+}
+
+void connector_drop_next(struct connector *c)
+{
+    if (!str_eq(c->state, "Inactive"))
+        text_set(&c->state, c->former_state);
+    text_set(&c->next_settings, "");
+    text_set(&c->next_secrets, "");
+    text_set(&c->former_state, "");
+}
+
 json_t *connector_settings_json(const struct connector *c, struct err *e)
 {
     const struct connector_kind *k;

@@ -96,7 +96,7 @@ static int make_local(struct core *core, struct connector *c, struct err *e)
 static int validate_local(struct core *core, struct connector *c, struct err *e)
 {
     struct ca_args a;
-    if (ca_args_load(core, c->id, true, &a, e) < 0)
+    if (ca_args_load(core, c->id, CA_VALIDATE, &a, e) < 0)
         return -1;
     struct msg_CA_TEST m = {.type = "local",
                             .connector = c->id,
@@ -223,7 +223,7 @@ static int ui_order(struct core *core, const char *connector, struct blob csr, s
 static int ui_enroll(struct core *core, struct order *o, struct buf *chain_pem, struct err *e)
 {
     struct ca_args a;
-    if (ca_args_load(core, o->connector, true, &a, e) < 0)
+    if (ca_args_load(core, o->connector, CA_ANYWAY, &a, e) < 0)
         return -1;
     struct msg_CA_ENROLL m = {.type = "local",
                               .connector = o->connector,

@@ -121,6 +121,32 @@ int on_connectors_create(struct api *a, struct err *e)
     return keep(a, &c, 201, "created", e);
 }
 
+/*
+ * New settings are judged over those that wait, else over those that serve. A connector in use
+ * keeps serving with the old ones until the new are validated; any other takes them at once.
+ */
+static int change_settings(struct api *a, struct connector *c, const json_t *settings,
+                           struct err *e)
+{
+    OWN(own_connector)
+    struct connector changed = {0};
+    bool waits = connector_has_next(c);
+    if (load(a->core, TABLE_CONNECTOR, c->id, &changed, e) < 0 ||
+        (waits && connector_take_next(&changed, e) < 0))
+        return -1;
+    bool in_use = waits || str_eq(c->state, "Active") || str_eq(c->state, "Error");
+    if (!in_use) {
+        if (str_eq(c->state, "Draft"))
+            text_set(&c->state, "Validating");
+        return connector_take_settings(a->core, c, settings, true, e);
+    }
+    if (connector_take_settings(a->core, &changed, settings, true, e) < 0)
+        return -1;
+    text_set(&c->keys, changed.keys);
+    connector_propose(c, &changed);
+    return 0;
+}
+
 int on_connectors_update(struct api *a, struct err *e)
 {
     OWN(own_connector)
@@ -136,7 +162,7 @@ int on_connectors_update(struct api *a, struct err *e)
         return -1;
     if (name[0])
         text_set(&c.name, name);
-    if (settings && connector_take_settings(a->core, &c, settings, true, e) < 0)
+    if (settings && change_settings(a, &c, settings, e) < 0)
         return -1;
     return keep(a, &c, 200, "changed", e);
 }

@@ -6,6 +6,7 @@
 #include "src/base/own.h"
 #include "src/base/str.h"
 #include "src/base/time.h"
+#include "src/core/connector_store.h"
 #include "src/core/flow/deploy.h"
 #include "src/core/flow/discover.h"
 
@@ -77,8 +78,40 @@ int flow_server_check(struct run *r, struct err *e)
     return run_finish(r, "Done", CAUSE_NONE, NULL, NULL, e);
 }
 
-static int connector_mark(struct run *r, const struct err *why, const struct msg_CA_TESTED *ok,
-                          struct err *e)
+static void mark_passed(struct connector *c, const struct msg_CA_TESTED *ok)
+{
+    if (!str_eq(c->state, "Inactive"))
+        text_set(&c->state, "Active");
+    text_set(&c->error, "");
+    text_set(&c->category, "");
+    text_set(&c->detail, ok->detail);
+    if (ok->memory.n)
+        bytes_set(&c->memory, ok->memory);
+}
+
+/* Of a connector in use, a change that fails is not taken: what served goes on serving. */
+static void mark_failed(struct connector *c, const struct err *why)
+{
+    OWN(own_mem)
+    char *text = xasprintf(
+        "%s%s",
+        connector_has_next(c) ? "the change was not taken, the former settings serve on: " : "",
+        why->text);
+    bool was_draft = str_eq(c->state, "Draft") || str_eq(c->state, "Validating");
+    if (connector_has_next(c))
+        connector_drop_next(c);
+    else if (!str_eq(c->state, "Inactive"))
+        text_set(&c->state, was_draft && c->memory.n == 0 ? "Draft" : "Error");
+    text_set(&c->error, text);
+    text_set(&c->category, err_code_name(why->code));
+}
+
+/*
+ * The outcome into the record. When settings changed again since `tested` was loaded, the outcome
+ * is not theirs: the validation that followed that change decides.
+ */
+static int connector_mark(struct run *r, const struct connector *tested, const struct err *why,
+                          const struct msg_CA_TESTED *ok, struct err *e)
 {
     OWN(txn_abort)
     struct txn *t = NULL;
@@ -87,22 +120,17 @@ static int connector_mark(struct run *r, const struct err *why, const struct msg
     if (txn_begin(r->core->db, true, &t, e) < 0 ||
         row_get(t, TABLE_CONNECTOR, r->job.connector, &c, e) < 0)
         return -1;
-    bool was_draft = str_eq(c.state, "Draft") || str_eq(c.state, "Validating");
+    bool next = connector_has_next(&c);
+    if (!str_eq(text_of(tested->settings), text_of(next ? c.next_settings : c.settings)) ||
+        !str_eq(text_of(tested->secrets), text_of(next ? c.next_secrets : c.secrets)))
+        return 0;
     c.last_check = now_s();
-    if (ok) {
-        if (!str_eq(c.state, "Inactive"))
-            text_set(&c.state, "Active");
-        text_set(&c.error, "");
-        text_set(&c.category, "");
-        text_set(&c.detail, ok->detail);
-        if (ok->memory.n)
-            bytes_set(&c.memory, ok->memory);
-    } else {
-        if (!str_eq(c.state, "Inactive"))
-            text_set(&c.state, was_draft && c.memory.n == 0 ? "Draft" : "Error");
-        text_set(&c.error, why->text);
-        text_set(&c.category, err_code_name(why->code));
-    }
+    if (ok && next && connector_take_next(&c, e) < 0)
+        return -1;
+    if (ok)
+        mark_passed(&c, ok);
+    else
+        mark_failed(&c, why);
     if (row_put(t, TABLE_CONNECTOR, &c, e) < 0)
         return -1;
     return txn_commit(&t, e);
@@ -112,7 +140,7 @@ int flow_connector_check(struct run *r, struct err *e)
 {
     struct ca_args a;
     struct err why = {0};
-    if (ca_args_load(r->core, r->job.connector, true, &a, e) < 0)
+    if (ca_args_load(r->core, r->job.connector, CA_VALIDATE, &a, e) < 0)
         return -1;
     struct msg_CA_TEST m = {.type = a.connector.type,
                             .connector = a.connector.id,
@@ -127,6 +155,8 @@ int flow_connector_check(struct run *r, struct err *e)
     bool passed = rc == 0 &&
                   call_CA_TEST(r->core->ca, &m, MSG_CA_TESTED, CA_TIMEOUT_MS, &rep, &why) == 0 &&
                   get_CA_TESTED(&rep.msg, &ok, &why) == 0;
+    if (rc == 0)
+        rc = connector_mark(r, &a.connector, &why, passed ? &ok : NULL, e);
     ca_args_free(&a);
     if (rc < 0)
         return -1;
@@ -135,12 +165,12 @@ int flow_connector_check(struct run *r, struct err *e)
         return -1;
     }
     if (!passed) {
-        if (run_step_failed(r, "test", why.text, e) < 0 || connector_mark(r, &why, NULL, e) < 0)
+        if (run_step_failed(r, "test", why.text, e) < 0)
             return -1;
         return run_finish(r, "Failed", CAUSE_CA, why.text,
                           "Correct the connector's settings, then test again.", e);
     }
-    if (connector_mark(r, NULL, &ok, e) < 0 || run_done(r, "test", ok.detail, e) < 0)
+    if (run_done(r, "test", ok.detail, e) < 0)
         return -1;
     jobs_kick(r->core); /* orders that waited for it */
     return run_finish(r, "Done", CAUSE_NONE, NULL, NULL, e);

@@ -98,6 +98,8 @@ static int keep_order(struct run *r, struct cert *c, struct blob csr, struct err
         return -1;
     text_set(&c->order, o.id);
     text_set(&c->status, "Order Pending");
+    text_set(&c->ca_type, ca.ca_type);
+    text_set(&c->dcv_status, str_eq(ca.ca_type, "Public") ? "http-01: pending" : "not needed");
     text_set(&c->failure, "");
     text_set(&c->failure_cause, "");
     cert_derive(c, false);
@@ -227,7 +229,7 @@ static int ask_ca(struct run *r, struct order *o, struct reply *rep, struct err 
 {
     struct ca_args a;
     int rc;
-    if (ca_args_load(r->core, o->connector, false, &a, e) < 0)
+    if (ca_args_load(r->core, o->connector, CA_SERVE, &a, e) < 0)
         return -1;
     if (order_state_parse(o->state) == ORDER_QUEUED) {
         struct msg_CA_ENROLL m = {.type = a.connector.type,
@@ -344,6 +346,8 @@ static int finish_issue(struct run *r, struct order *o, struct err *e)
     if (cert_describe_chain(&c, buf_cstr(&pem), e) < 0)
         return -1;
     text_set(&c.status, "Issued");
+    if (str_eq(c.ca_type, "Public"))
+        text_set(&c.dcv_status, "http-01: proved");
     text_set(&c.key, r->job.key);
     text_set(&c.order_reference, o->reference);
     text_set(&c.failure, "");

@@ -27,16 +27,24 @@ int save(struct core *core, enum table table, void *record, struct err *e)
     return txn_commit(&t, e);
 }
 
-int ca_args_load(struct core *core, const char *connector_id, bool any_state, struct ca_args *out,
+int ca_args_load(struct core *core, const char *connector_id, enum ca_use use, struct ca_args *out,
                  struct err *e)
 {
     struct ca_args a = {
         .settings = BUF(MSG_MAX_BYTES), .secrets = BUF(MSG_MAX_BYTES), .keys = BUF(MSG_MAX_BYTES)};
     if (load(core, TABLE_CONNECTOR, connector_id, &a.connector, e) < 0)
         return err_wrap(e, "CA connector");
-    if (!any_state && !str_eq(a.connector.state, "Active") && !str_eq(a.connector.state, "Error")) {
+    const char *state = a.connector.state;
+    bool serves = str_eq(state, "Active") || str_eq(state, "Error") ||
+                  (str_eq(state, "Validating") && connector_has_next(&a.connector));
+    if (use == CA_SERVE && !serves) {
         err_set(e, ERR_NETWORK, "CA connector %s is %s: orders wait until it is active again",
                 a.connector.name, a.connector.state);
+        ca_args_free(&a);
+        return -1;
+    }
+    if (use == CA_VALIDATE && connector_has_next(&a.connector) &&
+        connector_take_next(&a.connector, e) < 0) {
         ca_args_free(&a);
         return -1;
     }

@@ -8,8 +8,12 @@ struct ca_args {
     struct connector connector;
     struct buf settings, secrets, keys;
 };
-/* Loads the connector; ERR_CONFLICT when it is not in a state to be used (unless any_state). */
-int ca_args_load(struct core *core, const char *connector_id, bool any_state, struct ca_args *out,
+enum ca_use {
+    CA_SERVE,    /* ERR_NETWORK when its state is not one to be used in */
+    CA_ANYWAY,   /* in any state */
+    CA_VALIDATE, /* in any state, with the settings that wait for validation if there are any */
+};
+int ca_args_load(struct core *core, const char *connector_id, enum ca_use use, struct ca_args *out,
                  struct err *e);
 void ca_args_free(struct ca_args *a);
 

@@ -51,7 +51,7 @@ int flow_revoke(struct run *r, struct err *e)
     struct ca_args a;
     struct err why = {0};
     if (load(r->core, TABLE_ORDER, r->job.order, &o, e) < 0 || leaf_der(&o, &der, e) < 0 ||
-        ca_args_load(r->core, o.connector, false, &a, e) < 0)
+        ca_args_load(r->core, o.connector, CA_SERVE, &a, e) < 0)
         return -1;
     struct msg_CA_REVOKE m = {.type = a.connector.type,
                               .connector = a.connector.id,
