@@ -88,6 +88,19 @@ int on_certs_create(struct api *a, struct err *e)
     return api_record(a, 201, TABLE_CERT, &c, e);
 }
 
+/* A deployment that waits looks again when its time was moved. */
+static int wake_deployment(struct txn *t, const struct cert *c, struct err *e)
+{
+    OWN(own_job)
+    struct job j = {0};
+    struct err gone = {0};
+    if (text_of(c->job)[0] == '\0' || row_get(t, TABLE_JOB, c->job, &j, &gone) < 0 ||
+        !str_eq(j.kind, "deploy") || !str_eq(j.state, "Waiting"))
+        return 0;
+    j.next_at = now_s();
+    return row_put(t, TABLE_JOB, &j, e);
+}
+
 int on_certs_update(struct api *a, struct err *e)
 {
     OWN(own_cert)
@@ -96,8 +109,11 @@ int on_certs_update(struct api *a, struct err *e)
     struct txn *t = NULL;
     json_t *b;
     if (api_body(a, &b, e) < 0 || txn_begin(a->core->db, true, &t, e) < 0 ||
-        row_get(t, TABLE_CERT, a->param, &c, e) < 0 || api_check_match(a, c.rev, e) < 0 ||
-        fields_from_json(&cert_fields, b, true, &c, e) < 0 || check(t, &c, e) < 0)
+        row_get(t, TABLE_CERT, a->param, &c, e) < 0 || api_check_match(a, c.rev, e) < 0)
+        return -1;
+    int64_t deploy_after = c.deploy_after;
+    if (fields_from_json(&cert_fields, b, true, &c, e) < 0 || check(t, &c, e) < 0 ||
+        (c.deploy_after != deploy_after && wake_deployment(t, &c, e) < 0))
         return -1;
     if (str_eq(c.status, "Discovered"))
         text_set(&c.status, "Initiated");
@@ -106,6 +122,7 @@ int on_certs_update(struct api *a, struct err *e)
         timeline_add(t, c.id, "configured", api_user(a), NULL, e) < 0 ||
         api_audit(a, t, "certificate", c.id, c.name, "configured", e) < 0 || txn_commit(&t, e) < 0)
         return -1;
+    jobs_kick(a->core);
     return api_record(a, 200, TABLE_CERT, &c, e);
 }
 

@@ -278,6 +278,13 @@ static int resume(struct deploy *d, struct err *e)
                     text_of(seen.text), e);
 }
 
+/* The scheduled plan binds what follows an issue or a renewal; a person who asks deploys at once.
+ */
+static bool too_early(const struct deploy *d)
+{
+    return text_of(d->run->job.follows)[0] && d->cert.deploy_after > now_s();
+}
+
 int flow_deploy(struct run *r, struct err *e)
 {
     OWN(deploy_done)
@@ -294,6 +301,10 @@ int flow_deploy(struct run *r, struct err *e)
             &d, "Failed", CAUSE_POLICY,
             "the certificate has not been issued here: issue it first, its key must be in the HSM",
             e);
+    if (r->job.resume_step == 0 && run_cancelled(r))
+        return run_finish(r, "Cancelled", CAUSE_NONE, "cancelled; nothing was changed", NULL, e);
+    if (r->job.resume_step == 0 && too_early(&d))
+        return run_wait(r, "Waiting", d.cert.deploy_after, "waits for the time of Deploy After", e);
     if (deploy_connect(&d, e) < 0)
         return -1;
     if (r->job.resume_step > DEPLOY_PLAN)
