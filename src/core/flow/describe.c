@@ -12,6 +12,22 @@ static void own_info(struct cert_info *i)
     cert_info_free(i);
 }
 
+/* A chain as served that does not hold together: a stranger in it, a link missing or not signed. */
+static void add_chain_fault(const struct chain *chain, struct strs *findings)
+{
+    OWN(chain_free)
+    struct chain ordered = {0};
+    OWN(buf_free)
+    struct buf spki = BUF(16384);
+    struct err why = {0};
+    if (cert_spki(chain->v[0], &spki, &why) == 0 &&
+        chain_order(chain, buf_blob(&spki), false, &ordered, &why) == 0)
+        return;
+    OWN(own_mem)
+    char *text = xasprintf("chain fault: %s", why.text);
+    strs_add(findings, text);
+}
+
 int cert_describe_chain(struct cert *c, const char *chain_pem, struct err *e)
 {
     OWN(chain_free)
@@ -24,6 +40,7 @@ int cert_describe_chain(struct cert *c, const char *chain_pem, struct err *e)
         strs_free(&findings);
         return err_wrap(e, "certificate");
     }
+    add_chain_fault(&chain, &findings);
     text_set(&c->chain, chain_pem);
     if (text_of(c->name)[0] == '\0')
         text_set(&c->name, i.common_name);
