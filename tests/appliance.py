@@ -141,7 +141,8 @@ class Appliance:
 
     def call(self, method, path, body=None, **kw):
         status, headers, data = self.request(method, path, body, **kw)
-        value = json.loads(data) if data and "json" in headers.get("Content-Type", "") else data
+        kind = headers.get("Content-Type", "").split(";")[0]
+        value = json.loads(data) if data and kind.endswith("json") else data
         if status >= 400:
             raise ApiError(status, value if isinstance(value, dict) else {"detail": repr(value)})
         return value

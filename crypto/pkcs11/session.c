@@ -12,6 +12,22 @@ int token_fail(struct token *t, CK_RV rv, const char *what, struct err *e)
     return ckr_err(rv, what, e);
 }
 
+void token_quiet(struct token *t)
+{
+    if (t->quiet)
+        t->quiet(t->quiet_arg);
+}
+
+/* All of it anew but what outlives a token. */
+static void reset(struct token *t, const struct module *m, CK_SLOT_ID slot)
+{
+    *t = (struct token){.m = m,
+                        .slot = slot,
+                        .generation = t->generation + 1,
+                        .quiet = t->quiet,
+                        .quiet_arg = t->quiet_arg};
+}
+
 static int session_open(struct token *t, CK_SESSION_HANDLE *out, struct err *e)
 {
     CK_RV rv =
@@ -33,8 +49,7 @@ static int login(struct token *t, struct err *e)
 int token_open(struct token *t, const struct module *m, CK_SLOT_ID slot, struct blob pin,
                struct err *e)
 {
-    uint64_t generation = t->generation + 1;
-    *t = (struct token){.m = m, .slot = slot, .generation = generation};
+    reset(t, m, slot);
     if (secret_copy(&t->pin, pin.p, pin.n, e) < 0)
         return -1;
     if (login(t, e) < 0) {
@@ -47,12 +62,13 @@ int token_open(struct token *t, const struct module *m, CK_SLOT_ID slot, struct 
 
 void token_close(struct token *t)
 {
+    token_quiet(t);
     if (t->open) {
         t->m->f->C_Logout(t->home);
         t->m->f->C_CloseAllSessions(t->slot);
     }
     secret_free(&t->pin);
-    *t = (struct token){.m = t->m, .slot = t->slot, .generation = t->generation + 1};
+    reset(t, t->m, t->slot);
 }
 
 /* The token may come back in another slot (unplugged and put in again), so it is looked up anew. */
@@ -63,6 +79,7 @@ static int reopen(struct token *t, struct err *e)
         return -1;
     if (!slot.initialised)
         return err_set(e, ERR_TOKEN, "the token is gone: connect it again");
+    token_quiet(t);
     t->m->f->C_CloseAllSessions(t->slot);
     t->slot = slot.id;
     t->pool_n = 0;

@@ -13,7 +13,7 @@ static const uint8_t info_sha256[] = {0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 
 static const uint8_t info_sha384[] = {0x30, 0x41, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01,
                                       0x65, 0x03, 0x04, 0x02, 0x02, 0x05, 0x00, 0x04, 0x30};
 
-struct mechanism {
+struct sign_mechanism {
     enum sign_scheme scheme;
     CK_MECHANISM_TYPE mechanism;
     int hash_bits; /* 0: the token takes the message itself */
@@ -23,7 +23,7 @@ struct mechanism {
     bool ecdsa; /* r || s becomes DER */
 };
 
-static const struct mechanism mechanisms[] = {
+static const struct sign_mechanism mechanisms[] = {
     {SIGN_RSA_PKCS1_SHA256, CKM_RSA_PKCS, 256, info_sha256, sizeof info_sha256, {0}, false},
     {SIGN_RSA_PKCS1_SHA384, CKM_RSA_PKCS, 384, info_sha384, sizeof info_sha384, {0}, false},
     {SIGN_RSA_PSS_SHA256, CKM_RSA_PKCS_PSS, 256, NULL, 0, {CKM_SHA256, CKG_MGF1_SHA256, 32}, false},
@@ -63,65 +63,74 @@ static int ecdsa_der(const uint8_t *raw, size_t n, struct buf *out, struct err *
 }
 
 /* Init and sign in one session. raw_n is the size of raw, then of the signature. */
-static int run(struct token *t, CK_OBJECT_HANDLE key, CK_MECHANISM *how, struct blob data,
-               uint8_t *raw, CK_ULONG *raw_n, struct err *e)
+static CK_RV run_in(const struct module *m, CK_SESSION_HANDLE s, CK_OBJECT_HANDLE key,
+                    CK_MECHANISM *how, struct blob data, uint8_t *raw, CK_ULONG *raw_n,
+                    const char **what)
 {
-    CK_SESSION_HANDLE s;
-    if (session_take(t, &s, e) < 0)
-        return -1;
-    const char *what = "C_SignInit";
-    CK_RV rv = t->m->f->C_SignInit(s, how, key);
-    if (rv == CKR_OK) {
-        what = "C_Sign";
-        rv = t->m->f->C_Sign(s, (unsigned char *)(uintptr_t)data.p, data.n, raw, raw_n);
-    }
-    session_give(t, s, rv == CKR_OK);
-    return rv == CKR_OK ? 0 : token_fail(t, rv, what, e);
+    *what = "C_SignInit";
+    CK_RV rv = m->f->C_SignInit(s, how, key);
+    if (rv != CKR_OK)
+        return rv;
+    *what = "C_Sign";
+    return m->f->C_Sign(s, (unsigned char *)(uintptr_t)data.p, data.n, raw, raw_n);
 }
 
 /* What the token is given: prefix and hash, or the message. */
-static int digest(const struct mechanism *m, struct blob tbs, struct buf *out, struct err *e)
+int sign_prepare(enum sign_scheme scheme, struct blob tbs, struct sign_work *w, struct err *e)
 {
-    uint8_t hash[EVP_MAX_MD_SIZE];
+    const struct sign_mechanism *m = NULL;
     unsigned n = 0;
-    if (!EVP_Digest(tbs.p, tbs.n, hash, &n, m->hash_bits == 256 ? EVP_sha256() : EVP_sha384(),
-                    NULL))
-        return err_set(e, ERR_CRYPTO, "hash: OpenSSL refuses");
-    buf_add(out, m->prefix, m->prefix_n);
-    buf_add(out, hash, n);
-    return buf_check(out, "hash", e);
-}
-
-int sign_tbs(struct token *t, CK_OBJECT_HANDLE key, enum sign_scheme scheme, struct blob tbs,
-             struct buf *signature, struct err *e)
-{
-    const struct mechanism *m = NULL;
     for (size_t i = 0; i < COUNT(mechanisms); i++) {
         if (mechanisms[i].scheme == scheme)
             m = &mechanisms[i];
     }
     if (!m)
         return err_set(e, ERR_INPUT, "scheme: unknown signature scheme %u", (unsigned)scheme);
-    CK_RSA_PKCS_PSS_PARAMS pss = m->pss;
-    CK_MECHANISM how = {.mechanism = m->mechanism};
-    if (m->mechanism == CKM_RSA_PKCS_PSS)
-        how = (CK_MECHANISM){m->mechanism, &pss, sizeof pss};
-    OWN(buf_free)
-    struct buf hashed = BUF(128);
-    struct blob data = tbs;
-    if (m->hash_bits) {
-        if (digest(m, tbs, &hashed, e) < 0)
-            return -1;
-        data = buf_blob(&hashed);
-    }
-    uint8_t raw[SIGNATURE_MAX_BYTES];
-    CK_ULONG n = sizeof raw;
-    if (run(t, key, &how, data, raw, &n, e) < 0)
-        return -1;
-    if (m->ecdsa)
-        return ecdsa_der(raw, n, signature, e);
-    buf_add(signature, raw, n);
+    w->how = m;
+    w->message = m->hash_bits ? (struct blob){0} : tbs;
+    w->hashed_n = 0;
+    if (!m->hash_bits)
+        return 0;
+    _Static_assert(sizeof w->hashed >= sizeof info_sha384 + EVP_MAX_MD_SIZE, "prefix and hash");
+    if (m->prefix_n)
+        memcpy(w->hashed, m->prefix, m->prefix_n);
+    if (!EVP_Digest(tbs.p, tbs.n, w->hashed + m->prefix_n, &n,
+                    m->hash_bits == 256 ? EVP_sha256() : EVP_sha384(), NULL))
+        return err_set(e, ERR_CRYPTO, "hash: OpenSSL refuses");
+    w->hashed_n = m->prefix_n + n;
+    return 0;
+}
+
+CK_RV sign_run(const struct module *m, CK_SESSION_HANDLE s, CK_OBJECT_HANDLE key,
+               struct sign_work *w)
+{
+    CK_RSA_PKCS_PSS_PARAMS pss = w->how->pss;
+    CK_MECHANISM how = {.mechanism = w->how->mechanism};
+    if (how.mechanism == CKM_RSA_PKCS_PSS)
+        how = (CK_MECHANISM){how.mechanism, &pss, sizeof pss};
+    const struct blob data = w->hashed_n ? BLOB(w->hashed, w->hashed_n) : w->message;
+    w->raw_n = sizeof w->raw;
+    return run_in(m, s, key, &how, data, w->raw, &w->raw_n, &w->what);
+}
+
+int sign_finish(const struct sign_work *w, struct buf *signature, struct err *e)
+{
+    if (w->how->ecdsa)
+        return ecdsa_der(w->raw, w->raw_n, signature, e);
+    buf_add(signature, w->raw, w->raw_n);
     return buf_check(signature, "signature", e);
+}
+
+int sign_tbs(struct token *t, CK_OBJECT_HANDLE key, enum sign_scheme scheme, struct blob tbs,
+             struct buf *signature, struct err *e)
+{
+    struct sign_work w;
+    CK_SESSION_HANDLE s;
+    if (sign_prepare(scheme, tbs, &w, e) < 0 || session_take(t, &s, e) < 0)
+        return -1;
+    CK_RV rv = sign_run(t->m, s, key, &w);
+    session_give(t, s, rv == CKR_OK);
+    return rv == CKR_OK ? sign_finish(&w, signature, e) : token_fail(t, rv, w.what, e);
 }
 
 int sign_mac(struct token *t, struct blob data, uint8_t mac[MAC_BYTES], struct err *e)
@@ -132,8 +141,14 @@ int sign_mac(struct token *t, struct blob data, uint8_t mac[MAC_BYTES], struct e
     CK_MECHANISM how = {.mechanism = CKM_SHA256_HMAC};
     uint8_t raw[MAC_BYTES];
     CK_ULONG n = sizeof raw;
-    if (run(t, key, &how, data, raw, &n, e) < 0)
+    CK_SESSION_HANDLE s;
+    const char *what;
+    if (session_take(t, &s, e) < 0)
         return -1;
+    CK_RV rv = run_in(t->m, s, key, &how, data, raw, &n, &what);
+    session_give(t, s, rv == CKR_OK);
+    if (rv != CKR_OK)
+        return token_fail(t, rv, what, e);
     if (n != MAC_BYTES)
         return err_set(e, ERR_TOKEN, "the token's MAC has %lu bytes", n);
     memcpy(mac, raw, MAC_BYTES);

@@ -193,7 +193,10 @@ static json_t *to_json(const struct fields *f, const void *record, bool hidden)
             char *name = xasprintf("has_%s", one->name);
             json_put_bool(o, name, store_of(one)->is_set(member));
         } else {
-            json_put_take(o, one->name, store_of(one)->print(member));
+            OWN(own_json)
+            json_t *v = store_of(one)->print(member);
+            bool text = !hidden && json_is_null(v) && one->kind != FIELD_TIME;
+            json_put_take(o, one->name, text ? json_string("") : TAKE(v));
         }
     }
     return o;

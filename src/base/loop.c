@@ -1,5 +1,5 @@
 /*
- * libevent's core behind four kinds of watch. A watch may be freed from its own callback; nothing
+ * libevent's core behind five kinds of watch. A watch may be freed from its own callback; nothing
  * touches it afterwards. Timers count monotonic time.
  */
 #include "src/base/loop.h"
@@ -12,6 +12,7 @@
 struct loop {
     struct event_base *base;
     bool stop; /* also remembered when asked for before loop_run */
+    struct loop_hook *hooks;
 };
 
 struct watch {
@@ -54,6 +55,7 @@ int loop_run(struct loop *l, struct err *e)
     if (!l->stop)
         got = event_base_loop(l->base, EVLOOP_NO_EXIT_ON_EMPTY);
     l->stop = false;
+    loop_before_wait(l);
     if (got < 0)
         return err_set(e, ERR_SYSTEM, "the event loop failed");
     return 0;
@@ -63,6 +65,28 @@ void loop_stop(struct loop *l)
 {
     l->stop = true;
     event_base_loopbreak(l->base);
+}
+
+void loop_hook_add(struct loop *l, struct loop_hook *h)
+{
+    h->next = l->hooks;
+    l->hooks = h;
+}
+
+void loop_hook_remove(struct loop *l, struct loop_hook *h)
+{
+    for (struct loop_hook **at = &l->hooks; *at; at = &(*at)->next) {
+        if (*at == h) {
+            *at = h->next;
+            return;
+        }
+    }
+}
+
+void loop_before_wait(struct loop *l)
+{
+    for (struct loop_hook *h = l->hooks; h; h = h->next)
+        h->fn(h->arg);
 }
 
 struct event_base *loop_base(struct loop *l)
@@ -138,6 +162,20 @@ void watch_again(struct watch *w, uint64_t ms)
 
     if (event_add(w->event, &tv) < 0)
         abort();
+}
+
+struct watch *loop_soon(struct loop *l, timer_fn fn, void *arg)
+{
+    struct watch *w = watch_new(l, arg);
+
+    w->on_timer = fn;
+    w->event = need(event_new(l->base, -1, 0, timer_ready, w));
+    return w;
+}
+
+void watch_soon(struct watch *w)
+{
+    event_active(w->event, EV_TIMEOUT, 0); /* once in the queue, however often it is called */
 }
 
 static void signal_ready(evutil_socket_t signo, short what, void *arg)

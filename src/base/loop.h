@@ -29,5 +29,21 @@ void watch_update(struct watch *w, bool read, bool write);
 /* One shot after `ms`; freed by watch_free, also after it fired. watch_again re-arms it. */
 struct watch *loop_timer(struct loop *l, uint64_t ms, timer_fn fn, void *arg);
 void watch_again(struct watch *w, uint64_t ms);
+/* One shot without a wait: after the callbacks that are due when watch_soon is called. */
+struct watch *loop_soon(struct loop *l, timer_fn fn, void *arg);
+void watch_soon(struct watch *w);
 struct watch *loop_signal(struct loop *l, int signo, signal_fn fn, void *arg);
 void watch_free(struct watch *w); /* accepts NULL */
+
+/*
+ * Work put off to the end of a turn must not wait for longer: the hooks run before a wait outside
+ * the loop (whoever waits calls loop_before_wait), and when loop_run returns.
+ */
+struct loop_hook {
+    timer_fn fn;
+    void *arg;
+    struct loop_hook *next;
+};
+void loop_hook_add(struct loop *l, struct loop_hook *h); /* a loan until loop_hook_remove */
+void loop_hook_remove(struct loop *l, struct loop_hook *h);
+void loop_before_wait(struct loop *l);

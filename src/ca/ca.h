@@ -2,6 +2,7 @@
 #pragma once
 #include <openssl/types.h>
 
+#include "src/ca/busy.h"
 #include "src/ca/limit.h"
 #include "src/ipc/call.h"
 #include "src/net/http.h"
@@ -12,6 +13,7 @@ struct ca {
     struct http *http;
     OSSL_LIB_CTX *ctx; /* with our provider: keys sign in `key` */
     struct limits limits;
+    struct busy *busy;
 };
 
 /* Every message of core: answers in a fiber of its own. */

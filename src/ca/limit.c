@@ -1,4 +1,4 @@
-/* Token buckets and memory locks (limit.h). */
+/* Token buckets (limit.h). */
 #include "src/ca/limit.h"
 
 #include <stdio.h>
@@ -13,13 +13,11 @@ static struct limit *find(struct limits *l, const char *id)
     for (size_t i = 0; i < l->n; i++) {
         if (str_eq(l->v[i].id, id))
             return &l->v[i];
-        if (!l->v[i].writing && (!oldest || l->v[i].at_ms < oldest->at_ms))
+        if (!oldest || l->v[i].at_ms < oldest->at_ms)
             oldest = &l->v[i];
     }
     if (l->n < LIMITS_MAX)
         oldest = &l->v[l->n++];
-    if (!oldest)
-        return NULL;
     *oldest = (struct limit){.at_ms = INT64_MIN};
     snprintf(oldest->id, sizeof(oldest->id), "%s", id);
     return oldest;
@@ -30,7 +28,7 @@ uint64_t limits_take(struct limits *l, const char *id, unsigned per_s, unsigned 
     const int64_t now = monotonic_ms(), full = (int64_t)burst * 1000;
     struct limit *x = find(l, id);
 
-    if (!x || per_s == 0)
+    if (per_s == 0)
         return 0;
     if (x->at_ms == INT64_MIN || (now - x->at_ms) > full / per_s + 1000)
         x->milli = full; /* new, or long enough ago: full */
@@ -41,26 +39,4 @@ uint64_t limits_take(struct limits *l, const char *id, unsigned per_s, unsigned 
     x->at_ms = now;
     x->milli -= 1000;
     return x->milli >= 0 ? 0 : (uint64_t)(-x->milli / per_s + 1);
-}
-
-int limits_lock(struct limits *l, const char *id, struct err *e)
-{
-    struct limit *x = find(l, id);
-
-    if (!x || x->writing)
-        return err_set(
-            e, ERR_LIMIT,
-            "another test or revocation of this connector is running; it is tried again");
-    x->writing = true;
-    if (x->at_ms == INT64_MIN)
-        x->at_ms = monotonic_ms() - 3600 * 1000;
-    return 0;
-}
-
-void limits_unlock(struct limits *l, const char *id)
-{
-    struct limit *x = find(l, id);
-
-    if (x)
-        x->writing = false;
 }

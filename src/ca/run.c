@@ -16,6 +16,7 @@
 #include "src/ca/job.h"
 
 #define CALL_MS 15000
+#define REQUESTS_MAX 256
 
 static const struct {
     const char *name;
@@ -106,24 +107,29 @@ static int send_result(const struct request *q, const struct ca_job *job, struct
     return reply_CA_ORDER(q->ca->core, q->msg.id, &m, e);
 }
 
+static int run_alone(const struct request *q, operation op, struct ca_job *job, struct ca_result *r,
+                     struct err *e)
+{
+    const bool writes_connector = q->msg.type == MSG_CA_TEST || q->msg.type == MSG_CA_REVOKE;
+    struct busy me;
+
+    if (busy_enter(&q->ca->busy, &me, writes_connector ? job->connector : job->order, e) < 0)
+        return -1;
+    const int got = op(job, r, e);
+    busy_leave(&q->ca->busy, &me);
+    return got;
+}
+
 static int run_connector(const struct request *q, struct ca_job *job, const struct connector *c,
                          struct err *e)
 {
     const operation op = operation_of(c, q->msg.type);
-    const bool writes = q->msg.type == MSG_CA_TEST || q->msg.type == MSG_CA_REVOKE;
     OWN(result_free)
     struct ca_result r = {.chain = BUF(CHAIN_MAX_CERTS * CERT_MAX_BYTES)};
 
     if (!op)
         return err_set(e, ERR_CONFLICT, "%s does not offer this operation", job->kind->title);
-    if (writes && limits_lock(&q->ca->limits, job->connector, e) < 0)
-        return -1;
-    int got = op(job, &r, e);
-    if (got == 0)
-        got = finish_chain(job, &r, e);
-    if (writes)
-        limits_unlock(&q->ca->limits, job->connector);
-    if (got < 0) {
+    if (run_alone(q, op, job, &r, e) < 0 || finish_chain(job, &r, e) < 0) {
         job_redact(job, e->text);
         return -1;
     }
@@ -171,9 +177,13 @@ static void run_request(void *arg)
 
 void ca_message(struct channel *from, struct msg *m, void *arg)
 {
+    if (fiber_count() >= REQUESTS_MAX) {
+        reply_failed(
+            from, m->id,
+            &(struct err){ERR_LIMIT, "too many requests to CAs at once: try again in a moment"});
+        return;
+    }
     struct request *q = xcalloc(1, sizeof(*q));
-
-    (void)from;
     q->ca = arg;
     q->msg = *m;
     q->msg.fd = -1;

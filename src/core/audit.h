@@ -25,4 +25,7 @@ int audit_store_head(struct txn *t, uint64_t seq, int64_t time, const uint8_t ha
  * time. */
 int audit_list(struct txn *t, const char *query_text, json_t **out, struct err *e);
 /* JSON lines: every record and signed head from `from` to `to` (0: newest), for audit verify. */
+/* All that the query selects, newest first, as CSV or JSON lines. */
+int audit_list_export(struct txn *t, const char *query_text, bool csv, struct buf *out,
+                      struct err *e);
 int audit_export(struct txn *t, uint64_t from, uint64_t to, struct buf *out, struct err *e);

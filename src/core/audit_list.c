@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crypto/kdf.h"
+#include "src/base/enc.h"
 #include "src/base/time.h"
 #include "src/core/audit.h"
 #include "src/core/audit_inside.h"
@@ -21,6 +23,7 @@ static const struct field audit_v[] = {
     {.name = "name", .label = "Name", .kind = FIELD_TEXT, .flags = SHOWN},
     {.name = "result", .label = "Result", .kind = FIELD_TEXT, .flags = SHOWN},
     {.name = "detail", .label = "Detail", .kind = FIELD_TEXT, .flags = SHOWN},
+    {.name = "hash", .label = "Hash", .kind = FIELD_TEXT, .flags = SHOWN},
 };
 static const struct fields audit_fields = {"audit", 0, audit_v, COUNT(audit_v)};
 
@@ -53,9 +56,13 @@ static int list_one(const struct query *q, struct blob bytes, json_t *items, str
     OWN(own_json)
     json_t *o = json_parse(bytes, AUDIT_LINE_MAX, "audit", e);
     struct audit_line line = {.o = o};
+    uint8_t hash[32];
 
-    if (!o)
+    if (!o || sha256(bytes, hash, e) < 0)
         return -1;
+    OWN(own_mem)
+    char *hex = hex_str(BLOB(hash, sizeof(hash)));
+    json_put_str(o, "hash", hex);
     int got = query_match(q, line_value, &line, e);
     if (got <= 0)
         return got;
@@ -126,10 +133,35 @@ int audit_list(struct txn *t, const char *query_text, json_t **out, struct err *
     OWN(own_json)
     json_t *page = json_object();
 
-    if (query_parse_fields(&audit_fields, (enum table)0, query_text ? query_text : "", &q, e) < 0 ||
+    if (query_parse_fields(&audit_fields, TABLE_NONE, query_text ? query_text : "", &q, e) < 0 ||
         list_page(t, q, page, e) < 0)
         return -1;
     *out = TAKE(page);
+    return 0;
+}
+
+int audit_list_export(struct txn *t, const char *query_text, bool csv, struct buf *out,
+                      struct err *e)
+{
+    OWN(own_query)
+    struct query *q = NULL;
+    uint64_t newest = 0;
+    struct blob line;
+
+    if (query_parse_fields(&audit_fields, (enum table)0, query_text, &q, e) < 0 ||
+        trail_last(t, TRAIL_AUDIT, AUDIT_CHAIN, &newest, &line, e) < 0)
+        return -1;
+    if (csv)
+        query_csv_head(q, out);
+    for (uint64_t seq = newest; seq > 0; seq--) {
+        OWN(own_json)
+        json_t *items = json_array();
+        if (trail_get(t, TRAIL_AUDIT, AUDIT_CHAIN, seq, &line, e) < 0)
+            return -1;
+        int got = list_one(q, line, items, e);
+        if (got < 0 || (got > 0 && query_export_row(q, json_array_get(items, 0), csv, out, e) < 0))
+            return -1;
+    }
     return 0;
 }
 

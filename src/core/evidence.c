@@ -65,5 +65,8 @@ void evidence_clear(const char *connector)
 json_t *evidence_list(const char *connector)
 {
     json_t **steps = steps_of(connector, false);
-    return steps ? json_deep_copy(*steps) : json_array();
+    json_t *list = json_array();
+    for (size_t i = steps ? json_array_size(*steps) : 0; i > 0; i--)
+        json_array_append_new(list, json_deep_copy(json_array_get(*steps, i - 1)));
+    return list;
 }

@@ -96,6 +96,7 @@ static int start(int argc, char **argv, struct control *ctl, struct err *e)
     /* Confined first: it changes the user, and the store belongs to that user. */
     if (confine_core(state, e) < 0 || db_open(state, &core.db, e) < 0)
         return -1;
+    db_group_commits(core.db, core.loop);
     core.events = events_new(&core);
     core.jobs = jobs_new(&core);
     if (jobs_recover(&core, e) < 0)

@@ -120,32 +120,60 @@ static int ca_remember(struct core *core, const struct msg_CA_REMEMBER *q, struc
     return txn_commit(&t, e);
 }
 
-static void on_ca(struct channel *c, struct msg *m, void *arg)
+/* A message of ca, kept for the fiber that handles it: what it commits is waited for there. */
+struct ca_work {
+    struct core *core;
+    struct channel *channel;
+    struct msg msg;
+    struct bytes body;
+};
+
+static int ca_handle(struct core *core, const struct msg *m, struct err *e)
 {
-    struct core *core = arg;
-    struct err e = {0}, lost = {0};
     struct msg_CA_REMEMBER remember;
     struct msg_CA_EVIDENCE evidence;
     struct msg_CA_HTTP01 http01;
-    int rc = 0;
-    if (m->type == MSG_CA_REMEMBER) {
-        rc = get_CA_REMEMBER(m, &remember, &e) < 0 ? -1 : ca_remember(core, &remember, &e);
-    } else if (m->type == MSG_CA_EVIDENCE) {
-        if (get_CA_EVIDENCE(m, &evidence, &e) == 0)
-            evidence_add(core, &evidence);
-    } else if (m->type == MSG_CA_HTTP01) {
-        rc = get_CA_HTTP01(m, &http01, &e) < 0 ? -1
-                                               : http01_set(core, http01.token, http01.answer, &e);
-    } else if (m->type != MSG_CA_HELLO) {
-        rc = err_set(&e, ERR_BUG, "not for core");
+    switch ((int)m->type) {
+    case MSG_CA_REMEMBER:
+        return get_CA_REMEMBER(m, &remember, e) < 0 ? -1 : ca_remember(core, &remember, e);
+    case MSG_CA_HTTP01:
+        return get_CA_HTTP01(m, &http01, e) < 0 ? -1
+                                                : http01_set(core, http01.token, http01.answer, e);
+    case MSG_CA_EVIDENCE:
+        if (get_CA_EVIDENCE(m, &evidence, e) < 0)
+            return -1;
+        evidence_add(core, &evidence);
+        return 0;
+    case MSG_CA_HELLO:
+        return 0;
+    default:
+        return err_set(e, ERR_BUG, "not for core");
     }
-    if (e.code)
-        bad(m, &e);
-    if (m->id == 0)
-        return;
+}
+
+static void ca_fiber(void *arg)
+{
+    struct ca_work *w = arg;
+    struct err e = {0}, lost = {0};
     struct msg_DONE done = {};
-    if ((rc < 0 ? reply_failed(c, m->id, &e) : reply_DONE(c, m->id, &done, &lost)) < 0)
+    int rc = ca_handle(w->core, &w->msg, &e);
+    if (rc < 0)
+        bad(&w->msg, &e);
+    if (w->msg.id != 0 && (rc < 0 ? reply_failed(w->channel, w->msg.id, &e)
+                                  : reply_DONE(w->channel, w->msg.id, &done, &lost)) < 0)
         log_warn("ca.reply", "error=%s", log_q(lost.text));
+    bytes_free(&w->body);
+    free(w);
+}
+
+static void on_ca(struct channel *c, struct msg *m, void *arg)
+{
+    struct ca_work *w = xcalloc(1, sizeof *w);
+    *w = (struct ca_work){.core = arg, .channel = c, .msg = *m};
+    bytes_set(&w->body, m->body);
+    w->msg.body = bytes_blob(&w->body);
+    w->msg.fd = -1;
+    fiber_start(w->core->loop, ca_fiber, w);
 }
 
 const struct channel_events ca_events = {.message = on_ca, .closed = on_lost};

@@ -8,15 +8,17 @@
 
 #define MAGIC 0x434B5031U /* "CKP1" */
 
-/* Members in the order of docs/formats/plan.md. */
+/* Members in the order of docs/formats/plan.md: tables, aligned by hand. */
+/* clang-format off */
 #define PLAN_TEXTS(X)                                                                              \
-    X(job)                                                                                         \
-    X(address)                                                                                     \
-    X(version) X(program) X(config) X(config_args) X(unit) X(where) X(config_sha256) X(backup_dir) \
-        X(old_leaf) X(new_leaf) X(served_leaf) X(timer) X(old_pem) X(problem) X(risks)
+    X(job) X(address) X(version) X(program) X(config) X(config_args) X(unit)                       \
+    X(where) X(config_sha256) X(backup_dir)                                                        \
+    X(old_leaf) X(new_leaf) X(served_leaf) X(timer)                                                \
+    X(old_pem) X(problem) X(risks)
 #define PLAN_NUMBERS(X) X(rollback_seconds) X(dual) X(root) X(clock_ahead) X(clock_behind)
 #define FILE_TEXTS(X) X(path) X(final) X(staged) X(backup) X(old_sha256) X(new_sha256) X(context)
 #define FILE_NUMBERS(X) X(uid) X(gid) X(mode) X(is_key)
+/* clang-format on */
 
 void plan_set(char **member, const char *text)
 {

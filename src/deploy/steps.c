@@ -188,5 +188,4 @@ void step_run(struct worker *w, struct step *s)
     add_clean(&clean, buf_cstr(&s->evidence), "\n\t");
     buf_clear(&s->evidence);
     buf_add_blob(&s->evidence, buf_blob(&clean));
-    worker_log(w, "%s: %s", deploy_step_title(s->step), buf_cstr(&s->text));
 }

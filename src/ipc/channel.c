@@ -1,12 +1,11 @@
 /*
- * The channel object: its queue of outgoing packets, its calls under way, and the order in which
- * what comes in is handed on. Replies go to their call, everything else to the message handler,
- * always on the main stack. Refused packets close the channel (packet.c refuses them).
+ * The channel object: attaching and shutting it, its calls under way, and what it sends. While a
+ * batch of received messages is handled what is sent is gathered, for a millisecond at most.
+ * channel_receive.c is the other direction.
  */
 #include "src/ipc/channel.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -14,37 +13,19 @@
 #include "src/base/fiber.h"
 #include "src/base/log.h"
 #include "src/base/own.h"
-#include "src/ipc/channel_int.h"
+#include "src/base/time.h"
+#include "src/ipc/channel_state.h"
 
-#define QUEUE_MAX_BYTES (64 * 1024 * 1024)
+#define GATHER_MS 1 /* a handler that takes longer has its answer sent at once */
 
-struct channel {
-    struct loop *loop;
-    enum process self, peer;
-    uint32_t instance;
-    struct channel_events events;
-    void *arg;
-    struct channel *control;
-    int fd;
-    struct watch *watch;
-    uint32_t last_id;
-    struct pending *pending;
-    struct outgoing *out, **out_end;
-    size_t out_bytes;
-    struct incoming *later, **later_end; /* read by a blocking call, to be handled from the loop */
-    struct watch *later_timer;
-    bool gone; /* closed, and `closed` was not called yet */
-    struct err why;
-};
-
-static void on_socket(int fd, bool readable, bool writable, void *arg);
+static void end_batch(void *arg);
 
 /*
  * Both ends number their requests: the process named first in process.def uses even numbers, so an
  * id says whose request it belongs to. They start anywhere, so that an answer to a process that
  * died is not taken for one to its successor.
  */
-static uint32_t own_parity(const struct channel *c)
+uint32_t channel_parity(const struct channel *c)
 {
     return c->self < c->peer ? 0 : 1;
 }
@@ -61,11 +42,14 @@ struct channel *channel_new(struct loop *l, enum process self, enum process peer
     c->events = *events;
     c->arg = arg;
     c->fd = -1;
-    c->out_end = &c->out;
-    c->later_end = &c->later;
+    c->in_end = &c->in;
+    c->handle = loop_soon(l, channel_on_handle, c);
+    c->batch_end = loop_soon(l, end_batch, c);
+    c->before_wait = (struct loop_hook){.fn = end_batch, .arg = c};
+    loop_hook_add(l, &c->before_wait);
     if (getrandom(&c->last_id, sizeof(c->last_id), 0) != sizeof(c->last_id))
         abort(); /* the kernel always has it for so few bytes */
-    c->last_id = (c->last_id & ~1u) | own_parity(c);
+    c->last_id = (c->last_id & ~1u) | channel_parity(c);
     if (take_fd >= 0) {
         struct err e;
         if (channel_attach(c, take_fd, &e) < 0)
@@ -74,8 +58,8 @@ struct channel *channel_new(struct loop *l, enum process self, enum process peer
     return c;
 }
 
-static void finish(struct channel *c, struct pending *p, struct incoming *reply,
-                   const struct err *why)
+void channel_finish(struct channel *c, struct pending *p, struct incoming *reply,
+                    const struct err *why)
 {
     channel_unpend(c, p);
     p->reply = reply;
@@ -91,33 +75,12 @@ static void finish_all(struct channel *c, bool waiting_for_attach, const struct 
     for (struct pending *p = c->pending, *next; p; p = next) {
         next = p->next;
         if ((p->id == 0) == waiting_for_attach)
-            finish(c, p, NULL, why);
+            channel_finish(c, p, NULL, why);
     }
-}
-
-static void drop_queue(struct channel *c)
-{
-    while (c->out) {
-        struct outgoing *o = c->out;
-        c->out = o->next;
-        outgoing_free(o);
-    }
-    c->out_end = &c->out;
-    c->out_bytes = 0;
-}
-
-static void on_later(void *arg);
-
-static void arm_later(struct channel *c)
-{
-    if (c->later_timer)
-        watch_again(c->later_timer, 0);
-    else
-        c->later_timer = loop_timer(c->loop, 0, on_later, c);
 }
 
 /* The socket is finished: calls fail now, `closed` follows from the loop. */
-static void shut(struct channel *c, const struct err *why)
+void channel_shut(struct channel *c, const struct err *why)
 {
     if (why->code == ERR_BUG)
         log_error("ipc.refused", "self=%s peer=%s why=%s", process_name(c->self),
@@ -125,14 +88,15 @@ static void shut(struct channel *c, const struct err *why)
     watch_free(TAKE(c->watch));
     own_fd(&c->fd);
     c->fd = -1;
-    drop_queue(c);
+    outbox_drop(&c->out);
+    c->full = false;
     finish_all(c, false, why);
     c->gone = true;
     c->why = *why;
-    arm_later(c);
+    watch_soon(c->handle);
 }
 
-static void tell_closed(struct channel *c)
+void channel_tell_closed(struct channel *c)
 {
     const struct err why = c->why;
 
@@ -147,18 +111,18 @@ void channel_free(struct channel *c)
 
     if (!c)
         return;
+    end_batch(c);
     err_set(&why, ERR_NETWORK, "the channel to %s was closed", process_name(c->peer));
     finish_all(c, false, &why);
     finish_all(c, true, &why);
+    loop_hook_remove(c->loop, &c->before_wait);
     watch_free(c->watch);
-    watch_free(c->later_timer);
+    watch_free(c->handle);
+    watch_free(c->batch_end);
     own_fd(&c->fd);
-    drop_queue(c);
-    while (c->later) {
-        struct incoming *in = c->later;
-        c->later = in->next;
-        incoming_free(in);
-    }
+    outbox_drop(&c->out);
+    channel_drop_received(c);
+    inbox_done(&c->inbox);
     free(c);
 }
 
@@ -167,10 +131,11 @@ int channel_attach(struct channel *c, int take_fd, struct err *e)
     if (c->fd >= 0) { /* parent knew before we did */
         struct err why;
         err_set(&why, ERR_NETWORK, "%s was restarted", process_name(c->peer));
-        shut(c, &why);
+        channel_shut(c, &why);
     }
+    channel_drop_received(c); /* an answer to the former peer would reach its successor */
     if (c->gone)
-        tell_closed(c);
+        channel_tell_closed(c);
     const int flags = fcntl(take_fd, F_GETFL);
     if (flags < 0 || fcntl(take_fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
         fcntl(take_fd, F_SETFD, FD_CLOEXEC) < 0) {
@@ -179,32 +144,53 @@ int channel_attach(struct channel *c, int take_fd, struct err *e)
         return -1;
     }
     c->fd = take_fd;
-    c->watch = loop_watch(c->loop, c->fd, true, false, on_socket, c);
+    c->watch = loop_watch(c->loop, c->fd, true, false, channel_on_socket, c);
     finish_all(c, true, NULL);
     if (c->events.attached)
         c->events.attached(c, c->arg);
     return 0;
 }
 
-/* Writes what the socket takes. The reading side notices a peer that is gone. */
-static void flush(struct channel *c)
+int channel_flush(struct channel *c, struct err *e)
 {
-    while (c->out) {
-        struct outgoing *o = c->out;
-        const int sent = outgoing_send(o, c->fd, NULL);
-        if (sent < 0) {
-            drop_queue(c);
-            break;
-        }
-        if (sent == 0)
-            break;
-        c->out = o->next;
-        if (!c->out)
-            c->out_end = &c->out;
-        c->out_bytes -= o->weight;
-        outgoing_free(o);
+    if (outbox_flush(&c->out, c->fd, e) < 0)
+        return -1; /* the reading side notices too */
+    if (c->full != (c->out.n > 0)) {
+        c->full = !c->full;
+        watch_update(c->watch, true, c->full);
     }
-    watch_update(c->watch, true, c->out != NULL);
+    if (c->gathering)
+        c->gathering_since = monotonic_ms();
+    return 0;
+}
+
+/* Also before anybody waits outside the loop, and when the loop ends. */
+static void end_batch(void *arg)
+{
+    struct channel *c = arg;
+
+    c->gathering = false;
+    if (c->out.n > 0 && !c->full)
+        channel_flush(c, NULL);
+}
+
+static bool may_gather(const struct channel *c)
+{
+    return c->gathering && c->out.n < PACKET_BATCH &&
+           monotonic_ms() - c->gathering_since < GATHER_MS;
+}
+
+void channel_gather(struct channel *c)
+{
+    if (!c->gathering)
+        c->gathering_since = monotonic_ms();
+    c->gathering = true;
+    watch_soon(c->batch_end);
+}
+
+bool channel_busy(const struct channel *c)
+{
+    return c->in != NULL;
 }
 
 int channel_send(struct channel *c, enum msg_type type, uint32_t id, const struct buf *body, int fd,
@@ -227,108 +213,11 @@ int channel_send(struct channel *c, enum msg_type type, uint32_t id, const struc
     struct outgoing *o = outgoing_new(type, id, body, fd, e);
     if (!o)
         return -1;
-    if (c->out_bytes + o->weight > QUEUE_MAX_BYTES) {
-        outgoing_free(o);
-        return err_set(e, ERR_LIMIT, "%s does not keep up: %zu bytes wait for it",
-                       process_name(c->peer), c->out_bytes);
-    }
-    const int sent = c->out ? 0 : outgoing_send(o, c->fd, e);
-    if (sent == 0) {
-        *c->out_end = o;
-        c->out_end = &o->next;
-        c->out_bytes += o->weight;
-        watch_update(c->watch, true, true);
+    if (outbox_add(&c->out, o, e) < 0)
+        return err_wrap(e, "%s", process_name(c->peer));
+    if (c->full || may_gather(c))
         return 0;
-    }
-    outgoing_free(o);
-    return sent < 0 ? err_wrap(e, "%s", process_name(c->peer)) : 0;
-}
-
-/* Hands a request or one-way message to its handler, which may free the channel. */
-static void dispatch(struct channel *c, struct incoming *in)
-{
-    c->events.message(c, &in->msg, c->arg);
-    incoming_free(in);
-}
-
-static void take_reply(struct channel *c, struct incoming *in)
-{
-    for (struct pending *p = c->pending; p; p = p->next) {
-        if (p->id == in->msg.id) {
-            finish(c, p, in, NULL);
-            return;
-        }
-    }
-    log_warn("ipc.late", "peer=%s type=%s id=%u", process_name(c->peer), msg_name(in->msg.type),
-             in->msg.id);
-    incoming_free(in);
-}
-
-/* Reads one message. `now`: its handler may run; else it is kept for the loop. */
-static void receive(struct channel *c, bool now)
-{
-    struct incoming *in = NULL;
-    struct err e;
-    const int got = incoming_receive(c->fd, c->self, c->peer, &in, &e);
-
-    if (got < 0)
-        shut(c, &e);
-    if (got <= 0)
-        return;
-    in->msg.from = c->peer;
-    in->msg.instance = c->instance;
-    if (in->msg.id != 0 && (in->msg.id & 1) == own_parity(c)) {
-        take_reply(c, in);
-    } else if (in->msg.type == MSG_PEER || (now && !c->later)) {
-        dispatch(c, in); /* nothing of c may be used after it */
-    } else {
-        *c->later_end = in;
-        c->later_end = &in->next;
-        arm_later(c);
-    }
-}
-
-static void on_later(void *arg)
-{
-    struct channel *c = arg;
-    struct incoming *in = c->later;
-
-    if (!in) {
-        if (c->gone)
-            tell_closed(c);
-        return;
-    }
-    c->later = in->next;
-    in->next = NULL;
-    if (!c->later)
-        c->later_end = &c->later;
-    if (c->later || c->gone)
-        arm_later(c);
-    dispatch(c, in);
-}
-
-static void on_socket(int fd, bool readable, bool writable, void *arg)
-{
-    struct channel *c = arg;
-
-    (void)fd;
-    if (writable)
-        flush(c);
-    if (readable)
-        receive(c, true);
-}
-
-int channel_pump(struct channel *c, uint64_t ms, bool now)
-{
-    if (c->fd < 0)
-        return -1;
-    struct pollfd p = {.fd = c->fd, .events = (short)(POLLIN | (c->out ? POLLOUT : 0))};
-    if (poll(&p, 1, ms > INT32_MAX ? INT32_MAX : (int)ms) <= 0)
-        return 0;
-    on_socket(c->fd, false, p.revents & POLLOUT, c);
-    if (p.revents & ~POLLOUT)
-        receive(c, now);
-    return 0;
+    return channel_flush(c, e) < 0 ? err_wrap(e, "%s", process_name(c->peer)) : 0;
 }
 
 uint32_t channel_next_id(struct channel *c)

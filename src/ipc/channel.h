@@ -37,6 +37,11 @@ struct loop *channel_loop(const struct channel *c);
 int channel_send(struct channel *c, enum msg_type type, uint32_t id, const struct buf *body, int fd,
                  struct err *e);
 
+/* What is sent until the end of this turn of the loop goes out together, within a millisecond. */
+void channel_gather(struct channel *c);
+/* Messages were received that wait for the one at hand. */
+bool channel_busy(const struct channel *c);
+
 /*
  * send_NAME: one way. reply_NAME: answers request `id`. Both lend the struct.
  * reply_failed answers with FAILED from an err.

@@ -1,6 +1,6 @@
 /*
  * One message on its socket: the header, the body (inline, or in a sealed memfd), the descriptors.
- * Used by channel.c alone. Everything the receiver refuses is refused here.
+ * Used by the channel alone. Everything the receiver refuses is refused here.
  */
 #pragma once
 #include "src/base/buf.h"
@@ -9,7 +9,9 @@
 #define PACKET_HEADER_BYTES 8
 #define PACKET_INLINE_MAX (64 * 1024 - PACKET_HEADER_BYTES) /* longer bodies travel as memfd */
 #define PACKET_FDS_MAX 2                                    /* the memfd, then the FD field */
-#define PACKET_IN_MEMFD 1u                                  /* header flag */
+#define PACKET_BATCH 16                                     /* packets in one system call */
+#define PACKET_SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+#define PACKET_IN_MEMFD 1u /* header flag */
 
 /* On its way out: owns its bytes and copies of its descriptors. */
 struct outgoing {
@@ -35,15 +37,25 @@ struct incoming {
 struct outgoing *outgoing_new(enum msg_type type, uint32_t id, const struct buf *body, int fd,
                               struct err *e);
 void outgoing_free(struct outgoing *o);
-/* 1: sent; 0: the socket is full; -1: the peer is gone. */
+/*
+ * Sends the list from o on, PACKET_BATCH at most, in order. How many were sent; 0: the socket is
+ * full; -1: the peer is gone.
+ */
 int outgoing_send(const struct outgoing *o, int sock, struct err *e);
 
+/* Where packets are received, before each gets memory of its own size. Starts as {}. */
+struct inbox {
+    uint8_t *slots;
+};
+void inbox_done(struct inbox *b);
+
 /*
- * 1: *out is a message that `peer` may send to `self`; 0: nothing there; -1: ERR_NETWORK when the
- * peer is gone, ERR_BUG when it sent what it may not.
+ * Receives up to PACKET_BATCH packets and returns how many are messages that `peer` may send to
+ * `self`; *out lists them in order. *fault is what came behind them and ends the connection:
+ * ERR_NETWORK when the peer is gone, ERR_BUG when it sent what it may not, else ERR_NONE.
  */
-int incoming_receive(int sock, enum process self, enum process peer, struct incoming **out,
-                     struct err *e);
+int inbox_receive(struct inbox *b, int sock, enum process self, enum process peer,
+                  struct incoming **out, struct err *fault);
 void incoming_free(struct incoming *in);
 /* Wipes when the type holds a secret, then frees or unmaps. */
 void packet_mem_free(void *mem, size_t n, bool mapped, bool secret);

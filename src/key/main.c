@@ -77,7 +77,7 @@ static void on_parent(struct control *ctl, struct msg *m, void *arg)
 static int open_channels(struct err *e)
 {
     static const enum process peers[] = {PROC_CORE, PROC_WEB, PROC_CA};
-    static const struct channel_events events = {.message = serve_message};
+    static const struct channel_events events = {.message = serve_message, .closed = serve_closed};
     self.control.loop = loop_new();
     for (size_t i = 0; i < COUNT(peers); i++)
         self.peers[i] =
@@ -87,7 +87,7 @@ static int open_channels(struct err *e)
     self.control.arg = &self.service;
     if (control_open(&self.control, PROC_KEY, e) < 0)
         return -1;
-    self.service = (struct service){&self.vault, self.control.parent};
+    self.service = (struct service){.vault = &self.vault, .parent = self.control.parent};
     return 0;
 }
 
@@ -103,6 +103,9 @@ static int run(const char *state, const char *module, struct err *e)
     if (!self.vault.loaded)
         log_error("key.module", "why=%s", log_q(self.vault.trouble.text));
     if (confine(PROC_KEY, &(struct confine_paths){.state = state}, notice, e) < 0)
+        return -1;
+    if (signer_start(&self.service.signer, self.control.loop, &self.vault, serve_signed,
+                     &self.service, e) < 0)
         return -1;
     if (notice[0])
         log_warn("key.confined", "notice=%s", log_q(notice));

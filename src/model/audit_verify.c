@@ -42,7 +42,7 @@ static int take_record(struct chain *c, const json_t *o, struct blob line, struc
 {
     static const char *const members[] = {"seq",  "time",   "actor",  "client", "action", "object",
                                           "name", "result", "detail", "prev",   NULL};
-    const char *prev = NULL;
+    const char *prev = "";
     int64_t seq = 0;
 
     if (json_only(o, members, e) < 0 || json_get_int(o, "seq", 1, INT64_MAX, &seq, e) < 0 ||
@@ -105,7 +105,7 @@ static int check_signature(const struct chain *c, struct blob tbs, struct blob s
 
 static int get_base64(const json_t *o, const char *name, struct buf *out, struct err *e)
 {
-    const char *text = NULL;
+    const char *text = "";
 
     if (json_get_str(o, name, BASE64_MAX, &text, e) < 0)
         return -1;
@@ -115,7 +115,7 @@ static int get_base64(const json_t *o, const char *name, struct buf *out, struct
 static int take_head(struct chain *c, const json_t *o, struct err *e)
 {
     static const char *const members[] = {"head", "time", "hash", "signature", "spki", NULL};
-    const char *hash = NULL, *at = NULL;
+    const char *hash = "", *at = "";
     int64_t seq = 0, time = 0;
     OWN(buf_free)
     struct buf signature = BUF(BASE64_MAX);
@@ -162,7 +162,7 @@ static int take_lines(struct chain *c, struct blob file, struct err *e)
 {
     const char *at = file.p, *end = at + file.n;
 
-    for (uint64_t number = 1; at < end; number++) {
+    for (uint64_t number = 1; at && at < end; number++) {
         const char *stop = memchr(at, '\n', (size_t)(end - at));
         int got = stop ? take_line(c, BLOB(at, (size_t)(stop - at)), e)
                        : err_set(e, ERR_CRYPTO, "it is cut off");

@@ -43,10 +43,15 @@ static void finding_free(struct deploy_finding *f)
     free(f->problem);
 }
 
+void findings_truncate(struct deploy_findings *l, size_t n)
+{
+    while (l->n > n)
+        finding_free(&l->v[--l->n]);
+}
+
 void findings_free(struct deploy_findings *l)
 {
-    for (size_t i = 0; i < l->n; i++)
-        finding_free(&l->v[i]);
+    findings_truncate(l, 0);
     free(l->v);
     *l = (struct deploy_findings){0};
 }

@@ -39,6 +39,7 @@ struct deploy_findings {
 };
 /* Appends an empty finding; NULL when FINDINGS_MAX is reached. */
 struct deploy_finding *findings_add(struct deploy_findings *l);
+void findings_truncate(struct deploy_findings *l, size_t n); /* drops all behind the first n */
 void findings_free(struct deploy_findings *l);
 void findings_encode(const struct deploy_findings *l, struct buf *out);
 /* Refuses what findings_encode does not write. Empty bytes are an empty list. */

@@ -120,8 +120,12 @@ static int load_folder(struct loading *l, int take_folder, const char *under, in
         close(take_folder);
         return err_sys(e, "static files");
     }
+    const int at = dirfd(dir);
+    if (at < 0)
+        return err_sys(e, "static files");
     if (depth > DEPTH_MAX)
         return err_set(e, ERR_LIMIT, "static files: folders deeper than %d", DEPTH_MAX);
+    /* cppcheck-suppress readdirCalled ; one thread, and glibc's is safe for one stream each */
     for (const struct dirent *d; (d = readdir(dir));) {
         OWN(own_mem)
         char *path = xasprintf("%s/%s", under, d->d_name);
@@ -129,7 +133,7 @@ static int load_folder(struct loading *l, int take_folder, const char *under, in
         if (d->d_name[0] == '.')
             continue;
         OWN(own_fd)
-        int fd = openat(dirfd(dir), d->d_name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+        int fd = openat(at, d->d_name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
         if (fd < 0 || fstat(fd, &st) < 0)
             return err_sys(e, path);
         if (S_ISDIR(st.st_mode) && load_folder(l, take_fd(&fd), path, depth + 1, e) < 0)

@@ -15,6 +15,7 @@
 
 #include "src/base/log.h"
 #include "src/base/own.h"
+#include "src/web/framing.h"
 #include "src/web/limits.h"
 
 /* What evhttp gets in place of a refused head. */
@@ -75,7 +76,7 @@ static size_t count_of(const struct server *s, const char *address)
 
 static void read_address(struct conn *c)
 {
-    struct sockaddr_storage sa;
+    struct sockaddr_storage sa = {};
     socklen_t n = sizeof(sa);
     const evutil_socket_t fd = bufferevent_getfd(c->bev);
     const int on = 1;

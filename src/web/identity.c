@@ -1,12 +1,29 @@
 /* Chooses and changes the identity of the listener, while connections go on. */
 #include "src/web/identity.h"
 
+#include <stdio.h>
+
 #include "src/base/fiber.h"
 #include "src/base/log.h"
 #include "src/base/own.h"
 #include "src/ipc/call.h"
 
 #define BOOT_MS 30000
+
+/* Nobody vouches for the boot identity; a person compares it with the console. */
+static void show_fingerprint(const struct identity *i)
+{
+    char hex[65], line[128];
+    struct err e;
+
+    if (tls_fingerprint(i->tls, hex, &e) == 0) {
+        snprintf(line, sizeof(line), "certificate of the set-up page, SHA-256 fingerprint: %s",
+                 hex);
+        if (send_CONSOLE(i->parent, &(struct msg_CONSOLE){.text = line}, &e) == 0)
+            return;
+    }
+    log_warn("web.console", "why=%s", log_q(e.text));
+}
 
 int identity_boot(struct identity *i, struct err *e)
 {
@@ -23,6 +40,7 @@ int identity_boot(struct identity *i, struct err *e)
     if (tls_set_identity(i->tls, m.envelope, m.spki, m.cert_pem, e) < 0)
         return err_wrap(e, "boot identity");
     i->own = false;
+    show_fingerprint(i);
     log_info("web.identity", "which=boot");
     return 0;
 }

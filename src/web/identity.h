@@ -9,6 +9,7 @@
 struct identity {
     struct loop *loop;
     struct channel *key;
+    struct channel *parent; /* its console shows the fingerprint of the boot identity */
     struct tls *tls;
     bool own; /* core's, not the boot identity */
     bool asking;

@@ -181,7 +181,8 @@ static int prepare(struct err *e)
     web.server.core = web.core;
     if (tls_new(web.key, &web.server.tls, e) < 0)
         return -1;
-    web.identity = (struct identity){.loop = web.loop, .key = web.key, .tls = web.server.tls};
+    web.identity = (struct identity){
+        .loop = web.loop, .key = web.key, .parent = web.control.parent, .tls = web.server.tls};
     return identity_boot(&web.identity, e);
 }
 

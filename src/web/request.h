@@ -42,24 +42,5 @@ struct request *request_parse(struct blob head, struct refusal *why);
 void request_free(struct request *r); /* wipes: the credential was in it */
 /* The Host is an address, localhost, or one of `names`. -1 with `why`. */
 int request_check_host(const struct request *r, const struct strs *names, struct refusal *why);
-
-/* The body, byte by byte: where it ends. */
-struct framing {
-    enum {
-        FRAMING_DONE,
-        FRAMING_LENGTH,
-        FRAMING_SIZE,
-        FRAMING_SIZE_LF,
-        FRAMING_DATA,
-        FRAMING_DATA_CR,
-        FRAMING_DATA_LF,
-        FRAMING_END_CR,
-        FRAMING_END_LF
-    } state;
-    size_t left;  /* bytes of the body or the chunk still to come */
-    size_t total; /* bytes of the body so far */
-    unsigned digits;
-};
-struct framing framing_of(const struct request *r);
-/* How many of the n bytes belong to the body: state is FRAMING_DONE at its end. -1: refused. */
-int framing_take(struct framing *f, const uint8_t *p, size_t n, size_t *taken);
+/* Its value; -1 for another character. */
+int request_hex_digit(char c);

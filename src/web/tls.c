@@ -183,6 +183,13 @@ const struct strs *tls_names(const struct tls *t)
     return &t->names;
 }
 
+int tls_fingerprint(const struct tls *t, char hex[65], struct err *e)
+{
+    if (!t->ctx)
+        return err_set(e, ERR_CONFLICT, "no certificate yet");
+    return cert_fingerprint(SSL_CTX_get0_certificate(t->ctx), hex, e);
+}
+
 SSL *tls_accept(struct tls *t, void *owner, void (*gone)(void *owner))
 {
     SSL *ssl = t->ctx ? SSL_new(t->ctx) : NULL;

@@ -21,6 +21,8 @@ int tls_set_identity(struct tls *t, struct blob envelope, struct blob spki, stru
 bool tls_ready(const struct tls *t);
 /* Names of the present certificate: a loan until the next identity. */
 const struct strs *tls_names(const struct tls *t);
+/* SHA-256 of the present certificate, hex. */
+int tls_fingerprint(const struct tls *t, char hex[65], struct err *e);
 /* A new session; `owner` is told by `gone` when OpenSSL frees it. NULL without an identity. */
 SSL *tls_accept(struct tls *t, void *owner, void (*gone)(void *owner));
 void *tls_owner(const struct tls *t, const SSL *ssl);

@@ -6,8 +6,6 @@
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
-#include <openssl/pem.h>
-#include <openssl/x509v3.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,28 +13,18 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#include "crypto/ossl.h"
-#include "crypto/x509/cert.h"
 #include "src/base/fiber.h"
 #include "src/base/json.h"
 #include "src/base/log.h"
-#include "src/base/time.h"
 #include "src/ipc/call.h"
+#include "tests/doubles/web_keys.h"
 
-#define IDENTITIES 8
 #define SLOW_MS 200
-
-struct identity {
-    char name[64];
-    EVP_PKEY *key;
-    struct buf spki, pem;
-};
 
 static struct {
     struct loop *loop;
     struct channel *web, *core, *key;
-    struct identity v[IDENTITIES];
-    size_t n;
+    struct identities identities;
     uint32_t streams[64];
     size_t stream_count;
     size_t signatures;
@@ -57,51 +45,6 @@ static void say(const char *text)
     fflush(stdout);
 }
 
-static void certify(struct identity *i)
-{
-    OWN(own_x509)
-    X509 *cert = X509_new();
-    OWN(own_mem)
-    char *san = xasprintf("DNS:%s", i->name);
-    unsigned char *der = NULL;
-    X509_NAME *name = X509_get_subject_name(cert);
-
-    i->key = EVP_EC_gen("P-256");
-    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const uint8_t *)i->name, -1, -1, 0);
-    X509_set_issuer_name(cert, name);
-    X509_set_version(cert, X509_VERSION_3);
-    ASN1_INTEGER_set(X509_get_serialNumber(cert), (long)d.n + 1);
-    ASN1_TIME_set(X509_getm_notBefore(cert), now_s() - 60);
-    ASN1_TIME_set(X509_getm_notAfter(cert), now_s() + 3600);
-    X509_set_pubkey(cert, i->key);
-    X509_EXTENSION *x = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, san);
-    X509_add_ext(cert, x, -1);
-    X509_EXTENSION_free(x);
-    if (!X509_sign(cert, i->key, EVP_sha256()))
-        fail("certificate");
-    OWN(own_bio)
-    BIO *bio = BIO_new(BIO_s_mem());
-    PEM_write_bio_X509(bio, cert);
-    i->pem = BUF(16384);
-    buf_add_bio(&i->pem, bio);
-    i->spki = BUF(4096);
-    const int n = i2d_PUBKEY(i->key, &der);
-    buf_take_der(&i->spki, der, n, "spki", NULL);
-}
-
-static struct identity *identity_of(const char *name)
-{
-    for (size_t i = 0; i < d.n; i++)
-        if (strcmp(d.v[i].name, name) == 0)
-            return &d.v[i];
-    if (d.n == IDENTITIES)
-        fail("too many identities");
-    struct identity *made = &d.v[d.n++];
-    snprintf(made->name, sizeof(made->name), "%s", name);
-    certify(made);
-    return made;
-}
-
 /* ---- key ---- */
 
 static void sign(struct channel *c, struct msg *m)
@@ -115,7 +58,8 @@ static void sign(struct channel *c, struct msg *m)
         fail("KEY_SIGN");
     memcpy(name, s.envelope.p, s.envelope.n);
     EVP_MD_CTX *md = EVP_MD_CTX_new();
-    if (EVP_DigestSignInit(md, NULL, EVP_sha256(), NULL, identity_of(name)->key) <= 0 ||
+    if (EVP_DigestSignInit(md, NULL, EVP_sha256(), NULL, identity_of(&d.identities, name)->key) <=
+            0 ||
         EVP_DigestSign(md, out, &n, s.tbs.p, s.tbs.n) <= 0)
         fail("signature");
     EVP_MD_CTX_free(md);
@@ -129,7 +73,7 @@ static void on_key(struct channel *c, struct msg *m, void *arg)
     if (m->type == MSG_KEY_SIGN) {
         sign(c, m);
     } else if (m->type == MSG_KEY_BOOT_IDENTITY) {
-        struct identity *boot = identity_of("boot.example");
+        struct identity *boot = identity_of(&d.identities, "boot.example");
         reply_KEY_BOOT_READY(c, m->id,
                              &(struct msg_KEY_BOOT_READY){.envelope = blob_str(boot->name),
                                                           .spki = buf_blob(&boot->spki),
@@ -298,9 +242,15 @@ static int give_listener(enum listen_service service)
 
 static void on_parent(struct channel *c, struct msg *m, void *arg)
 {
+    struct msg_CONSOLE line;
+
     (void)c, (void)arg;
-    if (m->type == MSG_READY)
+    if (m->type == MSG_READY) {
         say("ready");
+    } else if (m->type == MSG_CONSOLE && get_CONSOLE(m, &line, NULL) == 0) {
+        printf("console %s\n", line.text);
+        fflush(stdout);
+    }
 }
 
 static void on_web_gone(struct channel *c, const struct err *why, void *arg)
@@ -355,7 +305,7 @@ static void send_identity(const char *name)
     struct msg_TLS_IDENTITY m = {};
 
     if (strcmp(name, "boot") != 0) {
-        const struct identity *i = identity_of(name);
+        const struct identity *i = identity_of(&d.identities, name);
         m = (struct msg_TLS_IDENTITY){.envelope = blob_str(i->name),
                                       .spki = buf_blob(&i->spki),
                                       .chain_pem = buf_blob(&i->pem)};

@@ -1,11 +1,7 @@
-"""certkeep-web with real clients: TLS policy, the gate, parallel calls, streams, files, http-01.
-
-parent, core and key are played by tests/doubles/web_driver.c.
-"""
+"""certkeep-web with real clients: TLS policy, parallel calls, streams, files, http-01."""
 import concurrent.futures
 import gzip
-import json
-import os
+import hashlib
 import pathlib
 import select
 import socket
@@ -15,99 +11,7 @@ import time
 
 import pytest
 
-TOP = pathlib.Path(__file__).resolve().parents[2]
-BUILD = TOP / os.environ.get("BUILD", "build/asan")
-
-
-class Web:
-    def __init__(self, folder):
-        self.process = subprocess.Popen(
-            [BUILD / "tests/doubles/web_driver", BUILD / "bin/certkeep-web", "--static", folder, "--name", "ui.example"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
-        words = dict(w.split("=") for w in self.process.stdout.readline().split())
-        self.https, self.http01, self.pid = (int(words[k]) for k in ("https", "http01", "pid"))
-        assert self.process.stdout.readline() == "ready\n"
-
-    def tell(self, command):
-        self.process.stdin.write(command + "\n")
-        self.process.stdin.flush()
-        answer = self.process.stdout.readline()
-        assert answer.startswith("ok "), answer
-        return {k: int(v) for k, v in (w.split("=") for w in answer.split()[1:])}
-
-    def connect(self, timeout=10, **settings):
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        for name, value in settings.items():
-            setattr(context, name, value)
-        raw = socket.create_connection(("127.0.0.1", self.https), timeout=timeout)
-        return context.wrap_socket(raw, server_hostname="ui.example")
-
-    def raw(self, data, parts=1):
-        """Sends bytes; all that comes back until the server closes or an answer is complete."""
-        with self.connect() as s:
-            step = max(1, len(data) // parts)
-            for at in range(0, len(data), step):
-                s.sendall(data[at:at + step])
-            return answer_of(s)
-
-    def get(self, path, *headers):
-        return self.raw(request("GET", path, *headers))
-
-    def stop(self):
-        if self.process.poll() is None:
-            self.process.stdin.write("stop\n")
-            self.process.stdin.flush()
-        return self.process.wait(timeout=20)
-
-
-class Answer:
-    def __init__(self, head, body):
-        lines = head.decode().split("\r\n")
-        self.status = int(lines[0].split()[1])
-        self.headers = {k.lower(): v.strip() for k, v in (line.split(":", 1) for line in lines[1:])}
-        self.body = body
-
-    def json(self):
-        return json.loads(self.body)
-
-
-def answer_of(s):
-    data = b""
-    while b"\r\n\r\n" not in data:
-        got = s.recv(65536)
-        if not got:
-            return None if not data else pytest.fail(f"half an answer: {data!r}")
-        data += got
-    head, body = data.split(b"\r\n\r\n", 1)
-    answer = Answer(head, body)
-    length = int(answer.headers.get("content-length", 0))
-    while len(answer.body) < length:
-        got = s.recv(65536)
-        assert got, "cut off"
-        answer.body += got
-    return answer
-
-
-def request(method, path, *headers, body=b"", host="127.0.0.1"):
-    lines = [f"{method} {path} HTTP/1.1", f"Host: {host}", *headers]
-    if body:
-        lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
-    return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
-
-
-@pytest.fixture(scope="module")
-def web(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("static")
-    (folder / "assets").mkdir()
-    (folder / "index.html").write_text("<!doctype html><title>Certkeep</title>")
-    script = b"export const a = 1;\n" * 200
-    (folder / "assets/app-1a2b.js").write_bytes(script)
-    (folder / "assets/app-1a2b.js.gz").write_bytes(gzip.compress(script))
-    started = Web(folder)
-    yield started
-    assert started.stop() == 0
+from web_client import answer_of, request, web  # noqa: F401
 
 
 def test_tls_1_3_with_hybrid_key_exchange(web):
@@ -132,6 +36,12 @@ def test_alpn_h2_alone_is_refused(web):
     out = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{web.https}", "-alpn", "h2"],
                          input=b"", capture_output=True, timeout=20)
     assert out.returncode != 0
+
+
+def test_console_shows_the_fingerprint_of_the_boot_identity(web):
+    with web.connect() as s:
+        shown = hashlib.sha256(s.getpeercert(binary_form=True)).hexdigest()
+    assert web.console[0].endswith(f"fingerprint: {shown}\n")
 
 
 def test_no_resumption_and_no_ticket(web):
@@ -182,92 +92,6 @@ def test_failure_of_core_is_a_problem(web):
     assert answer.status == 403 and answer.headers["content-type"] == "application/problem+json"
     assert answer.json() == {"type": "urn:certkeep:error:denied", "title": "This is not allowed for you", "status": 403,
                              "detail": "not for you", "instance": "/api/v1/fail"}
-
-
-REFUSED = {
-    "two lengths": (b"POST /api/v1/x HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n{}", 400),
-    "length and chunked": (b"POST /api/v1/x HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 5\r\n"
-                           b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
-    "gzip, chunked": (b"POST /api/v1/x HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 501),
-    "folded header": (b"GET /api/v1/x HTTP/1.1\r\nHost: 127.0.0.1\r\nX-A: 1\r\n 2\r\n\r\n", 400),
-    "bare LF": (b"GET /api/v1/x HTTP/1.1\nHost: 127.0.0.1\n\n\r\n\r\n", 400),
-    "blank before colon": (b"GET /api/v1/x HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length : 0\r\n\r\n", 400),
-    "no host": (b"GET /api/v1/x HTTP/1.1\r\n\r\n", 400),
-    "two hosts": (b"GET /api/v1/x HTTP/1.1\r\nHost: 127.0.0.1\r\nHost: a.example\r\n\r\n", 400),
-    "unknown host": (b"GET /api/v1/x HTTP/1.1\r\nHost: evil.example\r\n\r\n", 421),
-    "http 1.0": (b"GET /api/v1/x HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n", 505),
-    "dot segments": (b"GET /api/v1/../../x HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", 400),
-    "encoded slash": (b"GET /api%2fv1 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", 400),
-    "encoded NUL": (b"GET /api/v1/x%00 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", 400),
-    "put": (b"PUT /api/v1/x HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", 405),
-    "other site": (b"POST /api/v1/x HTTP/1.1\r\nHost: 127.0.0.1\r\nSec-Fetch-Site: cross-site\r\n\r\n", 403),
-    "form": (b"POST /api/v1/x HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: text/plain\r\nContent-Length: 1\r\n\r\na", 415),
-    "too long a body": (b"POST /api/v1/x HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1048577\r\n\r\n", 413),
-    "huge head": (b"GET /api/v1/x HTTP/1.1\r\nHost: 127.0.0.1\r\nX-A: " + b"a" * 20000, 431),
-    "many headers": (b"GET /api/v1/x HTTP/1.1\r\nHost: 127.0.0.1\r\n" + b"X-A: a\r\n" * 100 + b"\r\n", 431),
-}
-
-
-@pytest.mark.parametrize("name", REFUSED)
-@pytest.mark.parametrize("parts", [1, 7])
-def test_odd_requests_are_refused_and_end_the_connection(web, name, parts):
-    data, status = REFUSED[name]
-    smuggled = request("GET", "/api/v1/smuggled")
-    with web.connect() as s:
-        step = max(1, len(data) // parts)
-        try:
-            for at in range(0, len(data), step):
-                s.sendall(data[at:at + step])
-            s.sendall(smuggled)
-        except OSError:
-            pass  # refused before all was sent
-        answer = answer_of(s)
-        assert answer.status == status
-        assert answer.headers["connection"] == "close"
-        assert answer.headers["content-type"] == "application/problem+json"
-        try:
-            assert s.recv(1) == b""
-        except OSError:
-            pass
-
-
-def test_pipelined_requests_are_answered_in_order(web):
-    with web.connect() as s:
-        s.sendall(b"".join(request("GET", f"/api/v1/n{i}") for i in range(5)))
-        data = b""
-        while data.count(b'"body_bytes":0}') < 5:
-            got = s.recv(65536)
-            assert got
-            data += got
-        assert [data.index(f"/api/v1/n{i}".encode()) for i in range(5)] == \
-            sorted(data.index(f"/api/v1/n{i}".encode()) for i in range(5))
-
-
-def test_bad_request_after_good_one_on_the_same_connection(web):
-    with web.connect() as s:
-        s.sendall(request("GET", "/api/v1/good") + b"GET /bad%00 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
-        assert answer_of(s).json()["path"] == "/api/v1/good"
-        assert answer_of(s).status == 400
-
-
-def test_chunked_body_arrives_whole(web):
-    head = (b"POST /api/v1/x HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-            b"Transfer-Encoding: chunked\r\n\r\n")
-    assert web.raw(head + b'4\r\n{"a"\r\n3\r\n:1}\r\n0\r\n\r\n', parts=5).json()["body"] == '{"a":1}'
-
-
-@pytest.mark.parametrize("body", [b"4;x=y\r\nabcd\r\n0\r\n\r\n", b"4\r\nabcdX\r\n0\r\n\r\n", b"-1\r\n\r\n",
-                                  b"fffffffff\r\n", b"0\r\nTrailer: a\r\n\r\n", b"4\nabcd\n0\n\n"])
-def test_odd_chunks_end_the_connection(web, body):
-    head = (b"POST /api/v1/x HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-            b"Transfer-Encoding: chunked\r\n\r\n")
-    with web.connect() as s:
-        s.sendall(head + body + request("GET", "/api/v1/smuggled"))
-        try:
-            answer = answer_of(s)
-        except OSError:
-            answer = None
-        assert answer is None
 
 
 def test_body_of_one_mebibyte(web):

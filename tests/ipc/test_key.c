@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "crypto/policy.h"
+#include "src/base/fiber.h"
 #include "src/ipc/call.h"
 #include "tests/unit/src/key/tbs.h"
 
@@ -277,6 +278,69 @@ static void test_key_restarts_open_with_the_pin_given_back(void **state)
         fail_msg("%s", e.text);
 }
 
+#define MANY 64
+
+static struct {
+    unsigned under_way, signed_, locked;
+} many;
+
+static void sign_in_fiber(void *arg)
+{
+    struct err e = {0};
+    (void)arg;
+    if (sign_csr(t.peer[CA], &e) == 0)
+        many.signed_++;
+    else if (strstr(e.text, "the token is locked"))
+        many.locked++;
+    else
+        fail_msg("%s", e.text);
+    if (--many.under_way == 0)
+        loop_stop(t.loop);
+}
+
+static void start_many(void)
+{
+    many.signed_ = many.locked = 0;
+    many.under_way = MANY;
+    for (size_t i = 0; i < MANY; i++)
+        fiber_start(t.loop, sign_in_fiber, NULL);
+}
+
+static void run_many(void)
+{
+    struct err e = {0};
+    assert_int_equal(loop_run(t.loop, &e), 0);
+    assert_int_equal(many.under_way, 0);
+}
+
+static void test_key_signs_with_many_under_way(void **state)
+{
+    (void)state;
+    start_many();
+    run_many();
+    assert_int_equal(many.signed_, MANY);
+}
+
+/* Locked in the middle: each is signed or refused, and then the token opens as ever. */
+static void test_key_locks_with_many_under_way(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    OWN(reply_done)
+    struct reply r = {0};
+    start_many();
+    assert_int_equal(
+        call_KEY_LOCK(t.peer[CORE], &(struct msg_KEY_LOCK){{}}, MSG_DONE, WAIT_MS, &r, &e), 0);
+    run_many();
+    assert_int_equal(many.signed_ + many.locked, MANY);
+    assert_int_equal(token_state(), TOKEN_LOCKED);
+    if (unlock(PASSPHRASE, &e) < 0)
+        fail_msg("%s", e.text);
+    wait_parent_message();
+    if (sign_csr(t.peer[CA], &e) < 0)
+        fail_msg("%s", e.text);
+}
+
 static void test_key_locks_refuses_and_unlocks(void **state)
 {
     (void)state;
@@ -348,6 +412,8 @@ int main(void)
         cmocka_unit_test(test_key_sets_up_generates_and_signs),
         cmocka_unit_test(test_key_seals_for_core_and_opens_for_ca),
         cmocka_unit_test(test_key_restarts_open_with_the_pin_given_back),
+        cmocka_unit_test(test_key_signs_with_many_under_way),
+        cmocka_unit_test(test_key_locks_with_many_under_way),
         cmocka_unit_test(test_key_locks_refuses_and_unlocks),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -7,8 +7,6 @@
 #include "src/core/api/api.h"
 #include "src/core/store/query.h"
 
-#define EXPORT_MAX (12 * 1024 * 1024)
-
 int api_json(struct api *a, uint32_t status, json_t *take_json, struct err *e)
 {
     OWN(own_json)
@@ -46,7 +44,6 @@ int api_accepted(struct api *a, const char *job, struct err *e)
     free(a->location);
     a->location = xasprintf("/api/v1/jobs/%s", job);
     json_put_str(o, "job", job);
-    json_put_str(o, "location", a->location);
     return api_json(a, 202, o, e);
 }
 
@@ -82,34 +79,30 @@ char *api_query_get(const struct api *a, const char *name)
     return NULL;
 }
 
-/* The list query without what only says how to answer. */
-static char *list_query(const struct api *a, char **export_as)
+int api_list_call(const struct api *a, struct list_call *out, struct err *e)
 {
-    struct strs parts = {0};
-    struct strs kept = {0};
+    struct strs parts = {0}, kept = {0};
+    const char *as = str_starts(text_of(a->accept), "text/csv") ? "csv" : "";
     strs_split(&parts, text_of(a->query), "&");
-    *export_as = NULL;
     for (size_t i = 0; i < parts.n; i++)
         if (str_starts(parts.v[i], "export="))
-            text_set(export_as, parts.v[i] + 7);
+            as = parts.v[i] + sizeof "export=" - 1;
         else
             strs_add(&kept, parts.v[i]);
-    char *out = strs_join(&kept, "&");
+    *out = (struct list_call){.csv = str_eq(as, "csv"), .file = as[0] != '\0'};
+    bool known = !out->file || out->csv || str_eq(as, "json");
+    if (known)
+        out->query = strs_join(&kept, "&");
     strs_free(&parts);
     strs_free(&kept);
-    return out;
+    return known ? 0 : err_set(e, ERR_INPUT, "export: expected csv or json");
 }
 
-static int export_list(struct api *a, struct txn *t, const struct query *q, bool csv,
-                       const char *table, struct err *e)
+int api_export(struct api *a, const char *table, bool csv, const struct buf *rows, struct err *e)
 {
-    OWN(buf_free)
-    struct buf out = BUF(EXPORT_MAX);
     OWN(own_mem)
     char *name = xasprintf("%s.%s", table, csv ? "csv" : "jsonl");
-    if (query_export(t, q, csv, &out, e) < 0)
-        return -1;
-    return api_text(a, csv ? "text/csv; charset=utf-8" : "application/jsonl", name, buf_blob(&out),
+    return api_text(a, csv ? "text/csv; charset=utf-8" : "application/jsonl", name, buf_blob(rows),
                     e);
 }
 
@@ -119,22 +112,20 @@ int api_list(struct api *a, enum table table, struct err *e)
     struct query *q = NULL;
     OWN(txn_abort)
     struct txn *t = NULL;
-    OWN(own_mem)
-    char *export_as = NULL;
-    OWN(own_mem)
-    char *text = list_query(a, &export_as);
+    OWN(list_call_free)
+    struct list_call call = {0};
+    OWN(buf_free)
+    struct buf rows = BUF(EXPORT_MAX);
     json_t *out = NULL;
-    bool csv = str_eq(export_as, "csv") ||
-               (export_as == NULL && str_starts(text_of(a->accept), "text/csv"));
-    if (export_as && !csv && !str_eq(export_as, "json"))
-        return err_set(e, ERR_INPUT, "export: expected csv or json");
-    if (query_parse(table, text, &q, e) < 0 || txn_begin(a->core->db, false, &t, e) < 0)
+    if (api_list_call(a, &call, e) < 0 || query_parse(table, call.query, &q, e) < 0 ||
+        txn_begin(a->core->db, false, &t, e) < 0)
         return -1;
-    if (csv || export_as)
-        return export_list(a, t, q, csv, table_name(table), e);
-    if (query_run(t, q, &out, e) < 0)
-        return -1;
-    return api_json(a, 200, out, e);
+    if (call.file) {
+        if (query_export(t, q, call.csv, &rows, e) < 0)
+            return -1;
+        return api_export(a, table_name(table), call.csv, &rows, e);
+    }
+    return query_run(t, q, &out, e) < 0 ? -1 : api_json(a, 200, out, e);
 }
 
 int api_body(struct api *a, json_t **out, struct err *e)

@@ -1,4 +1,4 @@
-/* From API_CALL to API_REPLY: copy, run in a fiber, answer; errors as problems (RFC 9457). */
+/* From API_CALL to API_REPLY: copy, run in a fiber, answer. */
 #include "src/core/api/api.h"
 
 #include <stdlib.h>
@@ -28,30 +28,6 @@ static void api_free(struct api *a)
     free(a);
 }
 
-static void problem(struct api *a, const struct err *why)
-{
-    json_t *o = json_object();
-    struct err e = {0};
-    OWN(own_mem)
-    char *type = xasprintf("urn:certkeep:error:%s", err_code_name(why->code));
-    a->status = a->precondition ? 412 : (uint32_t)err_http_status(why->code);
-    json_put_str(o, "type", type);
-    json_put_str(o, "title", err_code_title(why->code));
-    json_put_int(o, "status", a->status);
-    json_put_str(o, "detail", why->text);
-    json_put_str(o, "instance", text_of(a->path));
-    if (why->code == ERR_CONFLICT && a->core->state != STATE_OPERATIONAL)
-        json_put_str(o, "state", appliance_state_name(a->core->state));
-    buf_clear(&a->out);
-    if (json_print(o, &a->out, &e) < 0)
-        log_error("api.problem", "error=%s", log_q(e.text));
-    json_decref(o);
-    a->content_type_out = "application/problem+json";
-    if (why->code == ERR_BUG || why->code == ERR_STORE || why->code == ERR_SYSTEM)
-        log_error("api.failed", "method=%s path=%s error=%s", log_q(a->method), log_q(a->path),
-                  log_q(why->text));
-}
-
 static void answer(struct api *a)
 {
     struct err e = {0};
@@ -74,7 +50,7 @@ static void api_fiber(void *arg)
     struct api *a = arg;
     struct err e = {0};
     if (api_run(a, &e) < 0)
-        problem(a, &e);
+        api_problem(a, &e);
     answer(a);
     api_free(a);
 }
@@ -116,7 +92,7 @@ void api_serve(struct core *core, struct channel *web, const struct msg *m)
     a->csrf = xstrdup(c.csrf);
     if ((c.credential.n && secret_copy(&a->credential, c.credential.p, c.credential.n, &e) < 0) ||
         take_body(a, c.body, &e) < 0) {
-        problem(a, &e);
+        api_problem(a, &e);
         answer(a);
         api_free(a);
         return;

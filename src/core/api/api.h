@@ -5,6 +5,8 @@
  * may wait (for key, ca): they must not hold a transaction meanwhile.
  */
 #pragma once
+#include <stdlib.h>
+
 #include "src/base/enc.h"
 #include "src/core/audit.h"
 #include "src/core/auth/session.h"
@@ -45,6 +47,9 @@ void api_serve(struct core *core, struct channel *web, const struct msg *m);
 /* Runs the call: session, state, permission, handler. api_call.c */
 int api_run(struct api *a, struct err *e);
 
+/* The error as a problem (RFC 9457), with the member of the body it is about. problem.c */
+void api_problem(struct api *a, const struct err *why);
+
 /* Answers. Each sets status and body once. json is taken. */
 int api_json(struct api *a, uint32_t status, json_t *take_json, struct err *e);
 int api_empty(struct api *a, uint32_t status);
@@ -58,6 +63,20 @@ json_t *api_record_json(enum table table, const void *record);
 json_t *api_user_json(const struct user *u);
 /* GET of a list with the common grammar, export included. */
 int api_list(struct api *a, enum table table, struct err *e);
+#define EXPORT_MAX (12 * 1024 * 1024)
+/* A list's query without what only says how to answer. */
+struct list_call {
+    char *query;
+    bool file, csv; /* as a file; CSV, else JSON lines */
+};
+int api_list_call(const struct api *a, struct list_call *out, struct err *e);
+static inline void list_call_free(struct list_call *c)
+{
+    free(c->query);
+}
+int api_export(struct api *a, const char *table, bool csv, const struct buf *rows, struct err *e);
+/* Signs the user in and answers 201 with the session. session.c */
+int session_begin(struct api *a, const char *username, const char *how, struct err *e);
 /* A member of the URL query, decoded; NULL when absent. malloc'ed. */
 char *api_query_get(const struct api *a, const char *name);
 

@@ -8,8 +8,6 @@
 #include "src/core/audit_sign.h"
 #include "src/core/flow/parts.h"
 
-#define EXPORT_MAX (12 * 1024 * 1024)
-
 int on_keys_list(struct api *a, struct err *e)
 {
     return api_list(a, TABLE_KEY, e);
@@ -28,10 +26,19 @@ int on_audit_list(struct api *a, struct err *e)
 {
     OWN(txn_abort)
     struct txn *t = NULL;
+    OWN(list_call_free)
+    struct list_call call = {0};
+    OWN(buf_free)
+    struct buf rows = BUF(EXPORT_MAX);
     json_t *o = NULL;
-    if (txn_begin(a->core->db, false, &t, e) < 0 || audit_list(t, text_of(a->query), &o, e) < 0)
+    if (api_list_call(a, &call, e) < 0 || txn_begin(a->core->db, false, &t, e) < 0)
         return -1;
-    return api_json(a, 200, o, e);
+    if (call.file) {
+        if (audit_list_export(t, call.query, call.csv, &rows, e) < 0)
+            return -1;
+        return api_export(a, "audit", call.csv, &rows, e);
+    }
+    return audit_list(t, call.query, &o, e) < 0 ? -1 : api_json(a, 200, o, e);
 }
 
 static int number(const struct api *a, const char *name, uint64_t *out, struct err *e)

@@ -6,14 +6,26 @@
 #include "crypto/x509/chain.h"
 #include "src/base/own.h"
 #include "src/base/str.h"
+#include "src/base/time.h"
 #include "src/core/api/api.h"
 #include "src/core/api/trail_json.h"
 #include "src/core/flow/renew.h"
 
+static int dry_run_of(struct api *a, bool *out, struct err *e)
+{
+    static const char *const names[] = {"dry_run", NULL};
+    if (a->body == NULL)
+        return 0;
+    return json_only(a->body, names, e) < 0 ? -1 : json_opt_bool(a->body, "dry_run", out, e);
+}
+
 static int start_issue(struct api *a, struct err *e)
 {
     char job[ID_CHARS + 1];
-    if (renew_start(a->core, a->param, api_user(a), a->client, job, e) < 0)
+    bool dry_run = false;
+    if (dry_run_of(a, &dry_run, e) < 0 ||
+        (dry_run ? renew_plan(a->core, a->param, api_user(a), job, e)
+                 : renew_start(a->core, a->param, api_user(a), a->client, job, e)) < 0)
         return -1;
     return api_accepted(a, job, e);
 }
@@ -68,12 +80,8 @@ static int start_job(struct api *a, enum job_kind kind, bool dry_run, struct err
 
 int on_certs_deploy(struct api *a, struct err *e)
 {
-    static const char *const names[] = {"dry_run", NULL};
     bool dry_run = false;
-    if (a->body &&
-        (json_only(a->body, names, e) < 0 || json_opt_bool(a->body, "dry_run", &dry_run, e) < 0))
-        return -1;
-    return start_job(a, JOB_DEPLOY, dry_run, e);
+    return dry_run_of(a, &dry_run, e) < 0 ? -1 : start_job(a, JOB_DEPLOY, dry_run, e);
 }
 
 int on_certs_rollback(struct api *a, struct err *e)
@@ -164,8 +172,37 @@ int on_certs_download(struct api *a, struct err *e)
         return -1;
     OWN(own_mem)
     char *name = file_name(&c, der ? "der" : "pem");
-    return api_text(a, der ? "application/pkix-cert" : "application/pem-certificate-chain", name,
+    return api_text(a, der ? "application/pkix-cert" : "application/x-pem-file", name,
                     buf_blob(&out), e);
+}
+
+static int link_json(const X509 *cert, json_t **out, struct err *e)
+{
+    struct cert_info info = {0};
+    struct strs findings = {0};
+    char from[TIME_TEXT_BYTES], until[TIME_TEXT_BYTES];
+    int rc = cert_describe(cert, &info, e);
+    if (rc == 0)
+        rc = cert_findings(cert, now_s(), &findings, e);
+    if (rc == 0) {
+        json_t *o = json_object();
+        time_print(info.not_before, from);
+        time_print(info.not_after, until);
+        json_put_str(o, "subject", info.subject);
+        json_put_str(o, "issuer", info.issuer);
+        json_put_str(o, "serial", info.serial);
+        json_put_str(o, "not_before", from);
+        json_put_str(o, "not_after", until);
+        json_put_str(o, "sig_alg", info.sig_alg);
+        json_put_str(o, "key", info.key_alg);
+        json_put_str(o, "fingerprint", info.fingerprint);
+        json_put_strs(o, "names", &info.names);
+        json_put_strs(o, "findings", &findings);
+        *out = o;
+    }
+    strs_free(&findings);
+    cert_info_free(&info);
+    return rc;
 }
 
 int on_certs_text(struct api *a, struct err *e)
@@ -175,10 +212,21 @@ int on_certs_text(struct api *a, struct err *e)
     OWN(chain_free)
     struct chain chain = {0};
     OWN(buf_free)
-    struct buf out = BUF(256 * 1024);
-    if (chain_of(a, &c, &chain, e) < 0 || cert_text(chain.v[0], &out, e) < 0)
+    struct buf text = BUF(256 * 1024);
+    OWN(own_json)
+    json_t *links = json_array();
+    if (chain_of(a, &c, &chain, e) < 0 || cert_text(chain.v[0], &text, e) < 0)
         return -1;
-    return api_text(a, "text/plain; charset=utf-8", NULL, buf_blob(&out), e);
+    for (size_t i = 0; i < chain.n; i++) {
+        json_t *one = NULL;
+        if (link_json(chain.v[i], &one, e) < 0)
+            return -1;
+        json_array_append_new(links, one);
+    }
+    json_t *o = json_object();
+    json_put_str(o, "text", buf_cstr(&text));
+    json_put_take(o, "chain", TAKE(links));
+    return api_json(a, 200, o, e);
 }
 
 int on_certs_timeline(struct api *a, struct err *e)
@@ -187,5 +235,5 @@ int on_certs_timeline(struct api *a, struct err *e)
     struct cert c = {0};
     if (load(a->core, TABLE_CERT, a->param, &c, e) < 0)
         return -1;
-    return trail_answer(a, TRAIL_TIMELINE, c.id, 1, e);
+    return timeline_answer(a, c.id, NULL, e);
 }

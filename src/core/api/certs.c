@@ -1,4 +1,4 @@
-/* Provisioning certificates: list, add, configure, delete, ignore, batch (contract G, H). */
+/* Provisioning certificates: list, add, configure, delete, ignore (contract G, H). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,8 +7,6 @@
 #include "src/base/time.h"
 #include "src/core/api/api.h"
 #include "src/core/flow/renew.h"
-
-#define BATCH_MAX 500
 
 int on_certs_list(struct api *a, struct err *e)
 {
@@ -168,93 +166,4 @@ int on_certs_ignore(struct api *a, struct err *e)
 int on_certs_unignore(struct api *a, struct err *e)
 {
     return set_ignored(a, false, e);
-}
-
-static const struct {
-    const char *name;
-    int (*run)(struct api *a, struct err *e);
-} batch_actions[] = {
-    {"issue", on_certs_issue},   {"renew", on_certs_renew},       {"deploy", on_certs_deploy},
-    {"ignore", on_certs_ignore}, {"unignore", on_certs_unignore},
-};
-
-/* One certificate of a batch: its own result, whatever the others do. */
-static json_t *batch_one(struct api *a, const char *id, int (*run)(struct api *a, struct err *e))
-{
-    struct err why = {0};
-    json_t *o = json_object();
-    json_put_str(o, "id", id);
-    json_t *body = a->body;
-    a->body = NULL;
-    int rc = str_copy(a->param, sizeof a->param, id, &why) < 0 ? -1 : run(a, &why);
-    a->body = body;
-    json_put_bool(o, "ok", rc == 0);
-    if (rc < 0) {
-        json_put_str(o, "error", why.text);
-        json_put_str(o, "code", err_code_name(why.code));
-    } else if (a->status == 202 && a->location) {
-        json_put_str(o, "location", a->location);
-    }
-    return o;
-}
-
-static int batch_name(struct api *a, const struct strs *ids, const char *name, struct err *e)
-{
-    OWN(txn_abort)
-    struct txn *t = NULL;
-    if (name[0] == '\0')
-        return 0;
-    if (txn_begin(a->core->db, true, &t, e) < 0)
-        return -1;
-    for (size_t i = 0; i < ids->n; i++) {
-        OWN(own_cert)
-        struct cert c = {0};
-        if (row_get(t, TABLE_CERT, ids->v[i], &c, e) < 0)
-            return err_wrap(e, "ids: %s", ids->v[i]);
-        text_set(&c.batch, name);
-        if (row_put(t, TABLE_CERT, &c, e) < 0)
-            return -1;
-    }
-    if (api_audit(a, t, "batch", NULL, name, "named", e) < 0)
-        return -1;
-    return txn_commit(&t, e);
-}
-
-static int batch_run(struct api *a, const struct strs *ids, const char *action, struct err *e)
-{
-    size_t k = 0;
-    while (k < COUNT(batch_actions) && !str_eq(batch_actions[k].name, action))
-        k++;
-    if (k == COUNT(batch_actions))
-        return err_set(e, ERR_INPUT, "action: expected issue, renew, deploy, ignore or unignore");
-    json_t *items = json_array();
-    for (size_t i = 0; i < ids->n; i++)
-        json_array_append_new(items, batch_one(a, ids->v[i], batch_actions[k].run));
-    free(a->location);
-    a->location = NULL;
-    free(a->etag);
-    a->etag = NULL;
-    json_t *o = json_object();
-    json_put_take(o, "items", items);
-    return api_json(a, 200, o, e);
-}
-
-int on_certs_batch(struct api *a, struct err *e)
-{
-    static const char *const names[] = {"ids", "action", "batch_name", NULL};
-    struct strs ids = {0};
-    const char *action, *name = "";
-    json_t *b;
-    int rc = -1;
-    if (api_body(a, &b, e) == 0 && json_only(b, names, e) == 0 &&
-        json_opt_strs(b, "ids", BATCH_MAX, ID_CHARS, &ids, e) == 0 &&
-        json_get_str(b, "action", 20, &action, e) == 0 &&
-        json_opt_str(b, "batch_name", 100, &name, e) == 0)
-        rc = ids.n == 0 ? err_set(e, ERR_INPUT, "ids: name at least one certificate") : 0;
-    if (rc == 0)
-        rc = batch_name(a, &ids, name, e);
-    if (rc == 0)
-        rc = batch_run(a, &ids, action, e);
-    strs_free(&ids);
-    return rc;
 }

@@ -62,7 +62,7 @@ static int keep(struct api *a, struct connector *c, uint32_t status, const char 
         api_audit(a, t, "connector", c->id, c->name, detail, e) < 0 || txn_commit(&t, e) < 0)
         return -1;
     jobs_kick(a->core);
-    return answer(a, status, c, job, e);
+    return status == 202 ? api_accepted(a, job, e) : answer(a, status, c, job, e);
 }
 
 static int read_body(struct api *a, const char **name, const char **type, json_t **settings,
@@ -274,12 +274,16 @@ int on_connectors_reactivate(struct api *a, struct err *e)
     if (!str_eq(c.state, "Inactive"))
         return err_set(e, ERR_CONFLICT, "%s is %s, not Inactive", c.name, c.state);
     text_set(&c.state, "Validating");
-    return keep(a, &c, 200, "reactivated", e);
+    return keep(a, &c, 202, "reactivated", e);
 }
 
 int on_connectors_evidence(struct api *a, struct err *e)
 {
+    OWN(own_connector)
+    struct connector c = {0};
+    if (load(a->core, TABLE_CONNECTOR, a->param, &c, e) < 0)
+        return -1;
     json_t *o = json_object();
-    json_put_take(o, "items", evidence_list(a->param));
+    json_put_take(o, "items", evidence_list(c.id));
     return api_json(a, 200, o, e);
 }

@@ -8,6 +8,7 @@
 #include "src/core/api/api.h"
 
 #define SHOWN 8
+#define DAY_S 86400
 #define LOOK 200 /* records looked at per list at most */
 
 struct list {
@@ -135,24 +136,51 @@ static const struct {
     {"mapped_servers", TABLE_SERVER, NULL, NULL}, /* each server belongs to the built-in bot */
     {"active_servers", TABLE_SERVER, "state", "Active"},
     {"connectors", TABLE_CONNECTOR, NULL, NULL},
-    {"orders_queued", TABLE_ORDER, "state", "Queued"},
+    {"orders_open", TABLE_ORDER, "state", "Queued"},
+    {"orders_open", TABLE_ORDER, "state", "CSR Pending"},
+    {"orders_open", TABLE_ORDER, "state", "Validation Pending"},
+    {"orders_open", TABLE_ORDER, "state", "Approval Pending"},
     {"jobs_running", TABLE_JOB, "state", "Running"},
     {"jobs_waiting", TABLE_JOB, "state", "Waiting"},
-    {"approvals", TABLE_JOB, "state", "Needs Approval"},
+    {"jobs_waiting", TABLE_JOB, "state", "Needs Approval"},
 };
+
+/* Certificates by the days they have left; the first second of a day is in it. */
+static const struct {
+    const char *member;
+    int64_t from, to; /* days from now */
+} ends[] = {
+    {"expired", -1000000, 0},
+    {"expiring_7d", 0, 7},
+    {"expiring_30d", 0, 30},
+};
+
+static int count_ends(struct txn *t, json_t *o, struct err *e)
+{
+    int64_t now = now_s();
+    for (size_t i = 0; i < COUNT(ends); i++) {
+        int64_t from = now + ends[i].from * DAY_S;
+        uint64_t n;
+        if (row_count_range(t, TABLE_CERT, "not_after", from < 1 ? 1 : from,
+                            now + ends[i].to * DAY_S, &n, e) < 0)
+            return -1;
+        json_put_int(o, ends[i].member, (int64_t)n);
+    }
+    return 0;
+}
 
 static json_t *counts_json(struct txn *t, struct err *e)
 {
+    OWN(own_json)
     json_t *o = json_object();
     for (size_t i = 0; i < COUNT(counts); i++) {
+        const char *member = counts[i].member;
         uint64_t n;
-        if (row_count(t, counts[i].table, counts[i].column, counts[i].value, &n, e) < 0) {
-            json_decref(o);
+        if (row_count(t, counts[i].table, counts[i].column, counts[i].value, &n, e) < 0)
             return NULL;
-        }
-        json_put_int(o, counts[i].member, (int64_t)n);
+        json_put_int(o, member, (int64_t)n + json_int(o, member));
     }
-    return o;
+    return count_ends(t, o, e) < 0 ? NULL : TAKE(o);
 }
 
 int on_home_get(struct api *a, struct err *e)

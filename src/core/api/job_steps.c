@@ -91,3 +91,12 @@ json_t *job_steps(const struct job *j, const json_t *journal)
     }
     return out;
 }
+
+bool job_has_step(const struct job *j, const char *name)
+{
+    for (size_t k = 0; k < COUNT(plans); k++)
+        for (size_t i = 0; str_eq(plans[k].kind, j->kind) && i < plans[k].n; i++)
+            if (str_eq(plans[k].v[i].name, name))
+                return true;
+    return false;
+}

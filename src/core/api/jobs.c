@@ -9,10 +9,27 @@
 #include "src/core/api/job_steps.h"
 #include "src/core/api/trail_json.h"
 #include "src/core/flow/parts.h"
+#include "src/model/order_state.h"
 
 int on_jobs_list(struct api *a, struct err *e)
 {
     return api_list(a, TABLE_JOB, e);
+}
+
+struct followers {
+    const char *job;
+    json_t *ids;
+};
+
+static int follower(void *record, void *arg, struct err *e)
+{
+    const struct job *j = record;
+    struct followers *f = arg;
+    (void)e;
+    if (!str_eq(j->follows, f->job))
+        return 1;
+    json_array_append_new(f->ids, json_string(j->id));
+    return 0;
 }
 
 int on_jobs_get(struct api *a, struct err *e)
@@ -31,6 +48,12 @@ int on_jobs_get(struct api *a, struct err *e)
     json_t *o = api_record_json(TABLE_JOB, &j);
     json_put_take(o, "steps", job_steps(&j, items));
     json_object_set(o, "journal", items);
+    json_t *next = json_array();
+    json_put_take(o, "follows_up", next);
+    if (row_each(t, TABLE_JOB, "follows", j.id, follower, &(struct followers){j.id, next}, e) < 0) {
+        json_decref(o);
+        return -1;
+    }
     free(a->etag);
     a->etag = xasprintf("\"%lld\"", (long long)j.rev);
     return api_json(a, 200, o, e);
@@ -104,7 +127,8 @@ int on_jobs_report(struct api *a, struct err *e)
 }
 
 /* A change of a job that waits for people; runs it again when `run` says so. */
-static int change(struct api *a, int (*edit)(struct api *a, struct job *j, struct err *e),
+static int change(struct api *a,
+                  int (*edit)(struct api *a, struct txn *t, struct job *j, struct err *e),
                   const char *what, struct err *e)
 {
     OWN(own_job)
@@ -112,15 +136,16 @@ static int change(struct api *a, int (*edit)(struct api *a, struct job *j, struc
     OWN(txn_abort)
     struct txn *t = NULL;
     if (txn_begin(a->core->db, true, &t, e) < 0 || row_get(t, TABLE_JOB, a->param, &j, e) < 0 ||
-        edit(a, &j, e) < 0 || row_put(t, TABLE_JOB, &j, e) < 0 ||
+        edit(a, t, &j, e) < 0 || row_put(t, TABLE_JOB, &j, e) < 0 ||
         api_audit(a, t, "job", j.id, j.title, what, e) < 0 || txn_commit(&t, e) < 0)
         return -1;
     jobs_kick(a->core);
     return api_record(a, 200, TABLE_JOB, &j, e);
 }
 
-static int edit_approve(struct api *a, struct job *j, struct err *e)
+static int edit_approve(struct api *a, struct txn *t, struct job *j, struct err *e)
 {
+    (void)t;
     if (!str_eq(j->state, "Needs Approval"))
         return err_set(e, ERR_CONFLICT, "the job is %s: there is nothing to approve", j->state);
     j->approved = true;
@@ -145,8 +170,9 @@ static bool ended(const struct job *j)
     return false;
 }
 
-static int edit_cancel(struct api *a, struct job *j, struct err *e)
+static int edit_cancel(struct api *a, struct txn *t, struct job *j, struct err *e)
 {
+    (void)t;
     (void)a;
     if (ended(j))
         return err_set(e, ERR_CONFLICT, "the job has ended: %s", j->state);
@@ -166,11 +192,44 @@ int on_jobs_cancel(struct api *a, struct err *e)
     return change(a, edit_cancel, "cancel asked for", e);
 }
 
-static int edit_retry(struct api *a, struct job *j, struct err *e)
+/* What an issue forgets, to make it anew: an order that has ended, or from which step on was asked.
+ */
+static int forget(struct txn *t, struct job *j, const char *step, struct err *e)
 {
-    (void)a;
+    OWN(own_order)
+    struct order o = {0};
+    bool over = false;
+    if (step[0] && !job_has_step(j, step))
+        return err_set(e, ERR_INPUT, "step: a job of kind %s has no step '%s'", j->kind, step);
+    if (!str_eq(j->kind, "issue"))
+        return 0;
+    if (text_of(j->order)[0]) {
+        if (row_get(t, TABLE_ORDER, j->order, &o, e) < 0)
+            return -1;
+        enum order_state s = order_state_parse(o.state);
+        over = s > ORDER_APPROVAL_PENDING && s != ORDER_ISSUED;
+        if (!over && s != ORDER_ISSUED && step[0] && !str_eq(step, "check"))
+            return err_set(e, ERR_CONFLICT, "step: the order is %s; cancel it first", o.state);
+    }
+    bool key = str_eq(step, "key");
+    if (key)
+        text_set(&j->key, "");
+    if (over || key || str_eq(step, "csr") || str_eq(step, "order"))
+        text_set(&j->order, "");
+    return 0;
+}
+
+static int edit_retry(struct api *a, struct txn *t, struct job *j, struct err *e)
+{
+    static const char *const names[] = {"step", NULL};
+    const char *step = "";
+    if (a->body &&
+        (json_only(a->body, names, e) < 0 || json_opt_str(a->body, "step", 40, &step, e) < 0))
+        return -1;
     if (str_eq(j->state, "Running") || str_eq(j->state, "Done") || str_eq(j->state, "No Change"))
         return err_set(e, ERR_CONFLICT, "the job is %s: nothing to retry", j->state);
+    if (forget(t, j, step, e) < 0)
+        return -1;
     if (ended(j)) { /* begins anew: what it changed was put back or never happened */
         j->resume_step = 0;
         bytes_free(&j->plan);

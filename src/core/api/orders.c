@@ -7,6 +7,7 @@
 #include "src/core/api/api.h"
 #include "src/core/api/trail_json.h"
 #include "src/core/flow/parts.h"
+#include "src/core/flow/renew.h"
 #include "src/model/order_state.h"
 
 int on_orders_list(struct api *a, struct err *e)
@@ -29,7 +30,7 @@ static bool is_open(const struct order *o)
 }
 
 /* The job that drives an open order runs now; with `cancel`, to end it. */
-static int wake(struct api *a, bool cancel, const char *what, struct err *e)
+static int wake(struct api *a, bool cancel, const char *what, char job[ID_CHARS + 1], struct err *e)
 {
     OWN(own_order)
     struct order o = {0};
@@ -50,22 +51,35 @@ static int wake(struct api *a, bool cancel, const char *what, struct err *e)
         txn_commit(&t, e) < 0)
         return -1;
     jobs_kick(a->core);
+    if (str_copy(job, ID_CHARS + 1, j.id, e) < 0)
+        return -1;
     return api_record(a, 200, TABLE_ORDER, &o, e);
 }
 
 int on_orders_check(struct api *a, struct err *e)
 {
-    return wake(a, false, "status check asked for", e);
+    char job[ID_CHARS + 1];
+    return wake(a, false, "status check asked for", job, e);
 }
 
 int on_orders_cancel(struct api *a, struct err *e)
 {
-    return wake(a, true, "cancel asked for", e);
+    char job[ID_CHARS + 1];
+    return wake(a, true, "cancel asked for", job, e);
 }
 
 int on_orders_retry(struct api *a, struct err *e)
 {
-    return wake(a, false, "retry asked for", e);
+    OWN(own_order)
+    struct order o = {0};
+    char job[ID_CHARS + 1];
+    if (load(a->core, TABLE_ORDER, a->param, &o, e) < 0)
+        return -1;
+    if (str_eq(o.state, "Certificate Issued") || str_eq(o.state, "Revoked"))
+        return err_set(e, ERR_CONFLICT, "the order is %s: renew the certificate instead", o.state);
+    int rc = is_open(&o) ? wake(a, false, "retry asked for", job, e)
+                         : renew_start(a->core, text_of(o.cert), api_user(a), a->client, job, e);
+    return rc < 0 ? -1 : api_accepted(a, job, e);
 }
 
 int on_orders_delete(struct api *a, struct err *e)
@@ -93,5 +107,5 @@ int on_orders_timeline(struct api *a, struct err *e)
     struct order o = {0};
     if (load(a->core, TABLE_ORDER, a->param, &o, e) < 0)
         return -1;
-    return trail_answer(a, TRAIL_TIMELINE, text_of(o.cert)[0] ? o.cert : o.id, 1, e);
+    return timeline_answer(a, text_of(o.cert), &o, e);
 }

@@ -102,6 +102,18 @@ static void audit_failed(struct api *a, const char *name, const char *why)
         (void)txn_commit(&t, &e);
 }
 
+int session_begin(struct api *a, const char *username, const char *how, struct err *e)
+{
+    OWN(own_user)
+    struct user u = {0};
+    struct txn *t = NULL;
+    if (txn_begin(a->core->db, false, &t, e) < 0)
+        return -1;
+    int rc = row_find(t, TABLE_USER, "username", username, &u, e);
+    txn_abort(&t);
+    return rc < 0 ? -1 : sign_in(a, &u, how, e);
+}
+
 int on_session_create(struct api *a, struct err *e)
 {
     static const char *const names[] = {"username", "password", "code", NULL};

@@ -66,7 +66,7 @@ int on_setup_run(struct api *a, struct err *e)
         json_get_str(b, "password", 256, &password, e) < 0 ||
         json_get_str(b, "passphrase", 256, &passphrase, e) < 0 || check_code(a, code, e) < 0 ||
         check_password("Password", password, 12, e) < 0 ||
-        check_password("Unlock passphrase", passphrase, 12, e) < 0)
+        check_password("Passphrase", passphrase, 12, e) < 0)
         return -1;
     struct strs ui_names = {0};
     int rc = json_opt_strs(b, "names", 20, 253, &ui_names, e);
@@ -80,7 +80,7 @@ int on_setup_run(struct api *a, struct err *e)
     strs_free(&ui_names);
     if (rc < 0)
         return -1;
-    return on_state_get(a, e) < 0 ? -1 : (a->status = 201, 0);
+    return session_begin(a, user, "first run", e);
 }
 
 static int passphrase_of(struct api *a, const char **out, struct err *e)

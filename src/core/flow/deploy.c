@@ -202,11 +202,13 @@ static int after_plan(struct deploy *d, const struct step_result *res, struct er
     if (r->job.dry_run)
         return run_finish(r, "Done", CAUSE_NONE, NULL,
                           "Dry run: nothing was changed. Deploy to carry the plan out.", e);
-    bool person = res->outcome == OUTCOME_NEEDS_REVIEW || str_eq(d->cert.approval, "manual");
-    if (person && !r->job.approved) {
+    bool review = res->outcome == OUTCOME_NEEDS_REVIEW;
+    if (review &&
+        r->job.approved) /* what an approval cannot settle, such as unknown configuration */
+        return end_failed(d, "Failed", CAUSE_CONFIGURATION, text_of(res->text), e);
+    if ((review || str_eq(d->cert.approval, "manual")) && !r->job.approved) {
         r->job.resume_step = DEPLOY_PLAN;
-        return run_wait(r, "Needs Approval", 0,
-                        res->outcome == OUTCOME_NEEDS_REVIEW ? text_of(res->text) : NULL, e);
+        return run_wait(r, "Needs Approval", 0, review ? text_of(res->text) : NULL, e);
     }
     return 1;
 }

@@ -53,8 +53,7 @@ int cert_describe_chain(struct cert *c, const char *chain_pem, struct err *e)
     text_set(&c->fingerprint, i.fingerprint);
     text_set(&c->sig_alg, i.sig_alg);
     text_set(&c->key_info, i.key_alg);
-    text_set(&c->validation_status,
-             chain.n > 1 || i.self_signed ? "chain as served" : "no intermediate in the chain");
+    text_set(&c->validation_status, chain.n > 1 ? "leaf and issuers as served" : "leaf only");
     c->not_before = i.not_before;
     c->not_after = i.not_after;
     strs_free(&c->vulnerable);

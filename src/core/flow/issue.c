@@ -350,6 +350,7 @@ static int finish_issue(struct run *r, struct order *o, struct err *e)
         text_set(&c.dcv_status, "http-01: proved");
     text_set(&c.key, r->job.key);
     text_set(&c.order_reference, o->reference);
+    text_set(&c.validation_status, "key, chain, names and validity checked");
     text_set(&c.failure, "");
     text_set(&c.failure_cause, "");
     cert_derive(&c, false);
@@ -375,6 +376,27 @@ static int finish_issue(struct run *r, struct order *o, struct err *e)
     return rc;
 }
 
+/* A dry run: what would be done, when the connector is there to do it. */
+static int plan_issue(struct run *r, const struct cert *c, struct err *e)
+{
+    struct ca_args a;
+    struct err why = {0};
+    OWN(own_mem)
+    char *names = strs_join(&c->names, ", ");
+    if (ca_args_load(r->core, c->connector, false, &a, &why) < 0)
+        return run_finish(r, "Failed", CAUSE_CA, why.text, "Test the CA connector.", e);
+    OWN(own_mem)
+    char *plan =
+        xasprintf("Make a %s key in the HSM, custody %s\n"
+                  "Order %s at %s for %lld days\n%s\n",
+                  c->key_alg, c->key_policy, names, a.connector.name, (long long)c->validity_days,
+                  may_deploy(c) ? "Deploy it to the server and prove it by a handshake"
+                                : "Keep it here: it is not deployed by itself");
+    ca_args_free(&a);
+    text_set(&r->job.plan_text, plan);
+    return run_finish(r, "Done", CAUSE_NONE, NULL, NULL, e);
+}
+
 int flow_issue(struct run *r, struct err *e)
 {
     OWN(own_cert)
@@ -383,6 +405,8 @@ int flow_issue(struct run *r, struct err *e)
     struct order o = {0};
     if (load(r->core, TABLE_CERT, r->job.cert, &c, e) < 0)
         return err_wrap(e, "certificate");
+    if (r->job.dry_run)
+        return plan_issue(r, &c, e);
     /* The row has this job's key once the answer was checked; it may be deployed by now. */
     if (text_of(c.key)[0] && str_eq(c.key, r->job.key))
         return run_finish(r, "Done", CAUSE_NONE, NULL, NULL, e);

@@ -103,6 +103,28 @@ static int start_on(struct txn *t, struct cert *c, const char *who, const char *
     return audit_add(t, &a, e);
 }
 
+int renew_plan(struct core *core, const char *cert_id, const char *requested_by,
+               char job[ID_CHARS + 1], struct err *e)
+{
+    OWN(txn_abort)
+    struct txn *t = NULL;
+    OWN(own_cert)
+    struct cert c = {0};
+    if (txn_begin(core->db, true, &t, e) < 0 || row_get(t, TABLE_CERT, cert_id, &c, e) < 0 ||
+        demand_configured(&c, e) < 0)
+        return -1;
+    struct job_request req = {.kind = JOB_ISSUE,
+                              .cert = c.id,
+                              .connector = c.connector,
+                              .subject = c.name,
+                              .requested_by = requested_by,
+                              .dry_run = true};
+    if (job_create(t, &req, job, e) < 0 || txn_commit(&t, e) < 0)
+        return -1;
+    jobs_kick(core);
+    return 0;
+}
+
 int renew_start(struct core *core, const char *cert_id, const char *requested_by,
                 const char *client, char job[ID_CHARS + 1], struct err *e)
 {

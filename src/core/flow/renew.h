@@ -11,3 +11,6 @@ int cert_demand_idle(struct txn *t, const struct cert *c, struct err *e);
  */
 int renew_start(struct core *core, const char *cert_id, const char *requested_by,
                 const char *client, char job[ID_CHARS + 1], struct err *e);
+/* The same as a dry run: a job that says what would be done, and changes nothing. */
+int renew_plan(struct core *core, const char *cert_id, const char *requested_by,
+               char job[ID_CHARS + 1], struct err *e);

@@ -123,7 +123,7 @@ void run_log(struct run *r, const char *fmt, ...)
     uint64_t seq = 0;
     if (json_print(o, &text, &e) < 0 || txn_begin(r->core->db, true, &t, &e) < 0 ||
         trail_add(t, TRAIL_LOG, r->job.id, buf_blob(&text), &seq, &e) < 0 ||
-        txn_commit(&t, &e) < 0) {
+        txn_commit_later(&t, &e) < 0) {
         log_warn("job.log", "job=%s error=%s", r->job.id, log_q(e.text));
         return;
     }

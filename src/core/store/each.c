@@ -2,6 +2,7 @@
  * Walks over records in the order of an index. Each step seeks from the last key, so that the
  * callback may change and delete records, the one it is given included.
  */
+#include <inttypes.h>
 #include <string.h>
 
 #include "src/core/store/inside.h"
@@ -95,4 +96,48 @@ int row_each(struct txn *t, enum table table, const char *column, const char *fr
         return store_err(e, rc, w.l->f->name);
     w.cursor = cursor;
     return walk_records(&w, fn, arg, e);
+}
+
+static int range_end(const struct walk *w, const struct column *c, int64_t value,
+                     struct index_key *out, struct err *e)
+{
+    OWN(buf_free)
+    struct buf packed = BUF(64);
+    OWN(own_mem)
+    char *text = xasprintf("%" PRId64, value);
+
+    if (pack_text(c->f, text, &packed, e) < 0)
+        return -1;
+    *out = w->prefix;
+    key_add_value(out, c->f, buf_blob(&packed));
+    return 0;
+}
+
+int row_count_range(struct txn *t, enum table table, const char *column, int64_t from, int64_t to,
+                    uint64_t *out, struct err *e)
+{
+    struct walk w = {.t = t, .l = txn_layout(t, table, e)};
+    OWN(own_cursor)
+    MDB_cursor *cursor = NULL;
+    struct index_key end;
+    uint64_t n = 0;
+
+    if (!w.l || walk_from(&w, column, NULL, e) < 0)
+        return -1;
+    const struct column *c = layout_column(w.l, column);
+    if (form_of(c->f->kind) != FORM_INT || range_end(&w, c, from, &w.at, e) < 0 ||
+        range_end(&w, c, to, &end, e) < 0)
+        return err_wrap(e, "%s.%s", w.l->f->name, column);
+    int rc = mdb_cursor_open(t->mdb, t->db->index, &cursor);
+    MDB_val key = {w.at.n, w.at.b}, value;
+    for (enum MDB_cursor_op op = MDB_SET_RANGE; rc == 0; op = MDB_NEXT) {
+        rc = mdb_cursor_get(cursor, &key, &value, op);
+        if (rc == 0 && (!key_under(&w.prefix, &key) || memcmp(key.mv_data, end.b, end.n) >= 0))
+            break;
+        n += rc == 0;
+    }
+    if (rc && rc != MDB_NOTFOUND)
+        return store_err(e, rc, w.l->f->name);
+    *out = n;
+    return 0;
 }

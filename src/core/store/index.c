@@ -118,7 +118,7 @@ int count_get(struct txn *t, const struct index_key *k, uint64_t *out, struct er
 
 int count_add(struct txn *t, const struct index_key *k, int64_t change, struct err *e)
 {
-    uint64_t n;
+    uint64_t n = 0;
 
     if (count_get(t, k, &n, e) < 0)
         return -1;

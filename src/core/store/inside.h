@@ -41,6 +41,8 @@ struct db {
     struct layout tables[TABLE_END];
     unsigned open_txns;
     bool writing, grow;
+    bool inside;         /* a child of the group is open: LMDB allows one at a time */
+    struct group *group; /* commits that share one write to disk; NULL: each on its own */
     change_fn change;
     void *change_arg;
 };
@@ -55,6 +57,7 @@ struct txn {
     struct db *db;
     MDB_txn *mdb;
     bool write;
+    bool child;  /* of the group */
     bool broken; /* half of a change was made: it may not be committed */
     struct change *changes;
     size_t n, cap;
@@ -67,12 +70,22 @@ struct db_options {
         *tables; /* by table number: tests open stores with older field tables */
 };
 int db_open_with(const char *dir, struct db_options options, struct db **out, struct err *e);
-int store_err(struct err *e, int rc, const char *what); /* returns -1 */
+int store_err(struct err *e, int rc, const char *what);      /* returns -1 */
 #define store_err(...) err_minus_one(store_err(__VA_ARGS__)) /* see err.h */
 DEFINE_OWN(MDB_cursor *, cursor, mdb_cursor_close)
 DEFINE_OWN(struct db *, db, db_close)
 
+/* group.c: see db_group_commits in store.h */
+/* The open LMDB transaction of the group, begun when there is none. */
+int group_join(struct db *db, MDB_txn **parent, struct err *e);
+MDB_txn *group_open(const struct db *db); /* NULL when none is open */
+/* Waits until the group is on disk (in a fiber), or puts it there now (on the main stack). */
+int group_wait(struct db *db, struct err *e);
+void group_free(struct db *db);
+
 /* txn.c */
+int map_grow(struct db *db, struct err *e);
+int commit_rc(struct db *db, int rc); /* a full disk under its own name */
 int txn_writable(struct txn *t, struct err *e);
 void txn_note(struct txn *t, enum table table, const char *id, bool deleted);
 const struct layout *txn_layout(struct txn *t, enum table table, struct err *e);

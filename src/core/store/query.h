@@ -16,7 +16,7 @@
 #pragma once
 #include "src/core/store/store.h"
 
-#define QUERY_EXAMINE 5000
+#define QUERY_EXAMINE 2000
 #define QUERY_FILTERS 12
 
 struct query;

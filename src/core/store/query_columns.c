@@ -52,7 +52,7 @@ static json_t *text_json(struct blob b)
 {
     json_t *v = b.n ? json_stringn(b.p, b.n) : NULL;
 
-    return v ? v : json_null();
+    return v ? v : json_string("");
 }
 
 /* Rounds down: -1 from the first second after the end. */
@@ -88,7 +88,7 @@ json_t *query_value(const struct query *q, const struct field *f, struct blob pa
     case FIELD_LIST:
         list = json_array();
         while (packed_next(packed, &at, &one))
-            json_array_append_new(list, one.n ? text_json(one) : json_string(""));
+            json_array_append_new(list, text_json(one));
         return list;
     default:
         return text_json(packed);

@@ -54,6 +54,28 @@ static void csv_value(struct buf *out, const json_t *v)
         buf_add_str(out, json_is_true(v) ? "true" : "false");
 }
 
+int query_export_row(const struct query *q, const json_t *row, bool csv, struct buf *out,
+                     struct err *e)
+{
+    for (size_t i = 0; csv && i < q->n_columns; i++) {
+        buf_add_str(out, i ? "," : "");
+        csv_value(out, json_object_get(row, q->columns[i]->name));
+    }
+    if (!csv && json_print(row, out, e) < 0)
+        return -1;
+    buf_add_str(out, csv ? "\r\n" : "\n");
+    return buf_check(out, "export: narrow it by a filter", e);
+}
+
+void query_csv_head(const struct query *q, struct buf *out)
+{
+    for (size_t i = 0; i < q->n_columns; i++) {
+        buf_add_str(out, i ? "," : "");
+        csv_text(out, blob_str(q->columns[i]->label));
+    }
+    buf_add_str(out, "\r\n");
+}
+
 static int add_line(const struct query *q, const struct hit *hit, void *arg, struct err *e)
 {
     struct export *x = arg;
@@ -65,19 +87,9 @@ static int add_line(const struct query *q, const struct hit *hit, void *arg, str
         struct blob value;
         if (hit_value(q, hit, q->columns[i], &value, e) < 0)
             return -1;
-        OWN(own_json)
-        json_t *v = query_value(q, q->columns[i], value);
-        if (x->csv) {
-            buf_add_str(x->out, i ? "," : "");
-            csv_value(x->out, v);
-        } else {
-            json_put_take(o, q->columns[i]->name, TAKE(v));
-        }
+        json_put_take(o, q->columns[i]->name, query_value(q, q->columns[i], value));
     }
-    if (!x->csv && json_print(o, x->out, e) < 0)
-        return -1;
-    buf_add_str(x->out, x->csv ? "\r\n" : "\n");
-    return buf_check(x->out, "export: narrow it by a filter", e);
+    return query_export_row(q, o, x->csv, x->out, e);
 }
 
 int query_export(struct txn *t, const struct query *q, bool csv, struct buf *out, struct err *e)
@@ -85,11 +97,7 @@ int query_export(struct txn *t, const struct query *q, bool csv, struct buf *out
     struct export x = {out, csv};
     struct walk_result result;
 
-    for (size_t i = 0; csv && i < q->n_columns; i++) {
-        buf_add_str(out, i ? "," : "");
-        csv_text(out, blob_str(q->columns[i]->label));
-    }
     if (csv)
-        buf_add_str(out, "\r\n");
+        query_csv_head(q, out);
     return query_walk(t, q, UINT64_MAX, UINT64_MAX, add_line, &x, &result, e);
 }

@@ -65,6 +65,12 @@ const struct field *query_base(const struct fields *f,
                                const struct field *column); /* where its value is */
 json_t *query_value(const struct query *q, const struct field *f, struct blob packed); /* as JSON */
 
+/* query_export.c */
+void query_csv_head(const struct query *q, struct buf *out);
+/* One row of an export, from an object with the chosen columns. */
+int query_export_row(const struct query *q, const json_t *row, bool csv, struct buf *out,
+                     struct err *e);
+
 /* query_run.c */
 struct hit {
     const struct layout *l;

@@ -201,11 +201,12 @@ static int give_sorted(struct run *r, const struct sorted *v, size_t n, struct e
         int c = r->q->has_cursor ? key_cmp(s->key.b, s->key.n, after->p, after->n) : 0;
         if (r->q->has_cursor && (r->q->down ? c >= 0 : c <= 0))
             continue;
-        if (given++ == r->items) {
+        if (last && given == r->items) {
             r->out.next = last->key;
             return 0;
         }
         last = s;
+        given++;
         int got = r->fn(r->q, &s->hit, r->arg, e);
         if (got)
             return got < 0 ? -1 : 0;

@@ -12,6 +12,7 @@
 #include "src/model/records.h"
 
 enum table {
+    TABLE_NONE = 0,
 #define TABLE(NAME, number, record) TABLE_##NAME = number,
 #include "src/core/store/tables.def"
 #undef TABLE
@@ -33,9 +34,19 @@ void db_on_change(struct db *db, change_fn fn, void *arg);
 
 /* A write transaction is retried by nobody: keep it short. The map grows by itself at commit or
  * begin. */
+/*
+ * Group commit: commits of one turn of the loop go to disk together, so many jobs share one wait
+ * for it. txn_commit still returns only when the change is durable: in a fiber it yields until
+ * then. Reads see what is committed but not yet on disk.
+ */
+struct loop;
+void db_group_commits(struct db *db, struct loop *loop);
 int txn_begin(struct db *db, bool write, struct txn **out, struct err *e);
 int txn_commit(struct txn **t,
-               struct err *e);  /* durable when it returns 0; *t is NULL afterwards */
+               struct err *e); /* durable when it returns 0; *t is NULL afterwards */
+/* Durable soon, in order with later commits: for what may be lost in a crash, as a line of a log.
+ */
+int txn_commit_later(struct txn **t, struct err *e);
 void txn_abort(struct txn **t); /* OWN(txn_abort); accepts NULL */
 
 /*
@@ -64,6 +75,11 @@ int row_each(struct txn *t, enum table table, const char *column, const char *fr
  * the index). */
 int row_count(struct txn *t, enum table table, const char *column, const char *value, uint64_t *out,
               struct err *e);
+
+/* Records whose indexed int or time column is at least `from` and below `to`: walks the index only.
+ */
+int row_count_range(struct txn *t, enum table table, const char *column, int64_t from, int64_t to,
+                    uint64_t *out, struct err *e);
 
 /* Trails: entries numbered from 1 under an owner's id. */
 enum trail { TRAIL_JOURNAL = 1, TRAIL_LOG = 2, TRAIL_TIMELINE = 3, TRAIL_AUDIT = 4 };

@@ -40,7 +40,7 @@ int row_packed(struct txn *t, const struct layout *l, const char *id, struct blo
 int row_get(struct txn *t, enum table table, const char *id, void *record, struct err *e)
 {
     const struct layout *l = txn_layout(t, table, e);
-    struct blob packed;
+    struct blob packed = {0};
 
     if (!l || row_packed(t, l, id, &packed, e) < 0)
         return -1;
@@ -94,7 +94,7 @@ static int row_write(struct txn *t, const struct layout *l, const char *id,
 static int read_before(struct txn *t, const struct layout *l, const struct row_head *head,
                        struct buf *copy, struct row_head *next, struct err *e)
 {
-    struct blob packed, rev, created;
+    struct blob packed = {0}, rev = {0}, created = {0};
 
     if (row_packed(t, l, head->id, &packed, e) < 0)
         return -1;
@@ -181,7 +181,7 @@ int row_delete(struct txn *t, enum table table, const char *id, struct err *e)
     MDB_val key = {sizeof(bytes), bytes};
     OWN(buf_free)
     struct buf before = BUF(RECORD_MAX);
-    struct blob packed;
+    struct blob packed = {0};
 
     if (!l || txn_writable(t, e) < 0 || row_packed(t, l, id, &packed, e) < 0 ||
         row_key(l, id, bytes, e) < 0)

@@ -56,7 +56,7 @@ int trail_last(struct txn *t, enum trail trail, const char *owner, uint64_t *seq
 {
     OWN(own_cursor)
     MDB_cursor *cursor = NULL;
-    struct trail_key k;
+    struct trail_key k = {0};
 
     if (trail_key(trail, owner, &k, e) < 0 || trail_cursor(t, &cursor, e) < 0)
         return -1;
@@ -78,7 +78,7 @@ int trail_last(struct txn *t, enum trail trail, const char *owner, uint64_t *seq
 int trail_get(struct txn *t, enum trail trail, const char *owner, uint64_t seq, struct blob *entry,
               struct err *e)
 {
-    struct trail_key k;
+    struct trail_key k = {0};
 
     if (trail_key(trail, owner, &k, e) < 0)
         return -1;
@@ -94,7 +94,7 @@ int trail_get(struct txn *t, enum trail trail, const char *owner, uint64_t seq, 
 int trail_add(struct txn *t, enum trail trail, const char *owner, struct blob entry, uint64_t *seq,
               struct err *e)
 {
-    struct trail_key k;
+    struct trail_key k = {0};
     struct blob before;
     uint64_t last;
 
@@ -123,7 +123,7 @@ int trail_each(struct txn *t, enum trail trail, const char *owner, uint64_t from
 {
     OWN(own_cursor)
     MDB_cursor *cursor = NULL;
-    struct trail_key k;
+    struct trail_key k = {0};
 
     if (trail_key(trail, owner, &k, e) < 0 || trail_cursor(t, &cursor, e) < 0)
         return -1;
@@ -146,7 +146,7 @@ int trail_drop(struct txn *t, enum trail trail, const char *owner, struct err *e
 {
     OWN(own_cursor)
     MDB_cursor *cursor = NULL;
-    struct trail_key k;
+    struct trail_key k = {0};
 
     if (trail == TRAIL_AUDIT)
         return err_set(e, ERR_BUG, "trail: audit records are never dropped");

@@ -2,18 +2,20 @@
  * Transactions. The map grows here, before a write begins and while nothing is open, so that a
  * transaction of ordinary size never meets its end. A half-made change cannot be committed.
  */
-#include <inttypes.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 #include "src/base/fiber.h"
 #include "src/core/store/inside.h"
 
 /* Room a write transaction finds: pages it copies plus what it adds. Address space, not disk. */
 #define MAP_ROOM_BYTES ((size_t)64 * 1024 * 1024)
+#define DISK_FULL_BYTES ((uint64_t)1024 * 1024)
 #define MAP_MAX_BYTES ((size_t)1 << 42)
 
-static int map_grow(struct db *db, struct err *e)
+int map_grow(struct db *db, struct err *e)
 {
     MDB_envinfo info;
     MDB_stat stat;
@@ -37,22 +39,46 @@ static int map_grow(struct db *db, struct err *e)
     return 0;
 }
 
+/*
+ * With a group open, writes are children of it, and reads too, so that they see what its earlier
+ * members committed. A read inside a write sees the last state on disk.
+ */
+static int begin_mdb(struct db *db, bool write, MDB_txn **out, struct err *e)
+{
+    MDB_txn *parent = group_open(db);
+    unsigned flags = 0;
+
+    if (write && db->group) {
+        if (group_join(db, &parent, e) < 0)
+            return -1;
+    } else if (!write && (!parent || db->inside)) {
+        parent = NULL;
+        flags = MDB_RDONLY;
+    }
+    int rc = mdb_txn_begin(db->env, parent, flags, out);
+    if (rc)
+        return store_err(e, rc, "store: begin");
+    return parent ? 1 : 0;
+}
+
 int txn_begin(struct db *db, bool write, struct txn **out, struct err *e)
 {
     MDB_txn *mdb;
 
-    if (write && db->writing)
+    if (write && (db->writing || db->inside))
         return err_set(e, ERR_BUG, "store: a write transaction inside another");
-    if (write && map_grow(db, e) < 0)
+    if (write && !db->group && map_grow(db, e) < 0)
         return -1;
-    int rc = mdb_txn_begin(db->env, NULL, write ? 0 : MDB_RDONLY, &mdb);
-    if (rc)
-        return store_err(e, rc, "store: begin");
+    int child = begin_mdb(db, write, &mdb, e);
+    if (child < 0)
+        return -1;
     struct txn *t = xcalloc(1, sizeof(*t));
-    *t = (struct txn){.db = db, .mdb = mdb, .write = write};
+    *t = (struct txn){.db = db, .mdb = mdb, .write = write, .child = child > 0};
     db->open_txns++;
     if (write)
         db->writing = true;
+    if (t->child)
+        db->inside = true;
     fiber_forbid_yield();
     *out = t;
     return 0;
@@ -64,6 +90,8 @@ static void txn_end(struct txn *t)
     t->db->open_txns--;
     if (t->write)
         t->db->writing = false;
+    if (t->child)
+        t->db->inside = false;
     fiber_allow_yield();
 }
 
@@ -84,7 +112,24 @@ void txn_abort(struct txn **at)
     txn_free(t);
 }
 
-int txn_commit(struct txn **at, struct err *e)
+/* LMDB calls a write that the disk took only in part an I/O error. */
+int commit_rc(struct db *db, int rc)
+{
+    struct statvfs disk;
+    int fd;
+
+    if (rc != EIO || mdb_env_get_fd(db->env, &fd) || fstatvfs(fd, &disk) < 0)
+        return rc;
+    return disk.f_bavail * disk.f_frsize < DISK_FULL_BYTES ? ENOSPC : rc;
+}
+
+static void tell(struct db *db, const struct txn *t)
+{
+    for (size_t i = 0; db->change && i < t->n; i++)
+        db->change(t->changes[i].table, t->changes[i].id, t->changes[i].deleted, db->change_arg);
+}
+
+static int commit(struct txn **at, bool wait, struct err *e)
 {
     struct txn *t = *at;
 
@@ -94,14 +139,28 @@ int txn_commit(struct txn **at, struct err *e)
     }
     *at = NULL;
     struct db *db = t->db;
+    bool grouped = t->child && t->write;
     int rc = mdb_txn_commit(t->mdb);
     txn_end(t);
     if (rc == MDB_MAP_FULL)
         db->grow = true;
-    for (size_t i = 0; rc == 0 && db->change && i < t->n; i++)
-        db->change(t->changes[i].table, t->changes[i].id, t->changes[i].deleted, db->change_arg);
+    int got = rc ? store_err(e, commit_rc(db, rc), "store: commit") : 0;
+    if (got == 0 && grouped && wait) /* without waiting: it goes to disk at the end of the turn */
+        got = group_wait(db, e);
+    if (got == 0)
+        tell(db, t);
     txn_free(t);
-    return rc ? store_err(e, rc, "store: commit") : 0;
+    return got;
+}
+
+int txn_commit(struct txn **t, struct err *e)
+{
+    return commit(t, true, e);
+}
+
+int txn_commit_later(struct txn **t, struct err *e)
+{
+    return commit(t, false, e);
 }
 
 int txn_writable(struct txn *t, struct err *e)

@@ -12,4 +12,11 @@ int nginx_locate(struct worker *w, struct plan *p, struct err *e);
  */
 int nginx_read(struct worker *w, struct plan *p, struct conf_files *files, struct ngx_config *c,
                bool *valid, struct buf *why_invalid, struct err *e);
+/* Certificates by file, as far as they can be read; "" for the others. */
+struct pems {
+    struct strs path, pem;
+};
+void pems_free(struct pems *l);
+const char *pem_of(const struct pems *l, const char *path);
+int nginx_read_certs(struct worker *w, const struct ngx_config *c, struct pems *l, struct err *e);
 int nginx_discover(struct worker *w, struct step *s, struct err *e);

@@ -12,70 +12,6 @@
 #define PROBES_MAX 200
 #define FINDINGS_BYTES (8U << 20) /* half of what a message may hold */
 
-/* Certificates by file, as far as they can be read: never a key. */
-struct pems {
-    struct strs path, pem;
-};
-
-static void pems_free(struct pems *l)
-{
-    strs_free(&l->path);
-    strs_free(&l->pem);
-}
-
-static const char *pem_of(const struct pems *l, const char *path)
-{
-    for (size_t i = 0; i < l->path.n && i < l->pem.n; i++)
-        if (str_eq(l->path.v[i], path))
-            return l->pem.v[i];
-    return "";
-}
-
-/* Only whole CERTIFICATE blocks leave the server: a combined file would bring its key along. */
-static int read_certs(struct worker *w, const struct ngx_config *c, struct pems *l, struct err *e)
-{
-    OWN(buf_free)
-    struct buf b = BUF(4 << 20);
-    OWN(via_out_free)
-    struct via_out o = VIA_OUT;
-
-    buf_add_str(&b,
-                "one() { echo \"@ $2\"; [ -f \"$1\" ] && sed -n '/^-----BEGIN CERTIFICATE-----/,"
-                "/^-----END CERTIFICATE-----/p' \"$1\" | head -c 262144; }\n");
-    for (size_t i = 0; i < c->servers; i++)
-        for (size_t k = 0; k < c->server[i].pairs; k++) {
-            const struct ngx_pair *p = &c->server[i].pair[k];
-            if (!p->plain || strs_has(&l->path, p->cert))
-                continue;
-            buf_add_str(&b, "one ");
-            buf_add_shell(&b, p->cert);
-            buf_addf(&b, " %zu\n", l->path.n);
-            strs_add(&l->path, p->cert);
-        }
-    buf_add_str(&b, "echo '@ end'\n");
-    if (buf_check(&b, "script", e) < 0 || target_run(w, buf_cstr(&b), &o, ERR_REMOTE, e) < 0)
-        return -1;
-    const char *at = buf_cstr(&o.out);
-    for (size_t i = 0; i < l->path.n; i++) {
-        OWN(own_mem)
-        char *mark = xasprintf("@ %zu\n", i);
-        const char *from = strstr(at, mark), *to = from ? strstr(from + 1, "\n@ ") : NULL;
-        if (!to)
-            return err_set(e, ERR_REMOTE, "the certificates of the server cannot be told apart");
-        from += strlen(mark);
-        OWN(chain_free)
-        struct chain chain = {0};
-        OWN(buf_free)
-        struct buf pem = BUF(1 << 20);
-        bool good = to > from &&
-                    chain_parse(BLOB(from, (size_t)(to - from) + 1), &chain, NULL) == 0 &&
-                    chain_pem(&chain, &pem, NULL) == 0;
-        strs_add(&l->pem, good ? buf_cstr(&pem) : "");
-        at = to;
-    }
-    return 0;
-}
-
 static bool concrete(const char *name)
 {
     return name[0] && name[0] != '~' && name[0] != '.' && !strchr(name, '*') && strchr(name, '.');
@@ -194,21 +130,10 @@ static void find_all(struct worker *w, struct step *s, const struct ngx_config *
         findings_encode(&s->findings, &b);
         if (buf_ok(&b))
             return;
-        struct deploy_findings rest = {0};
         size_t keep = s->findings.n / 2;
         worker_log(w, "too many endpoints for one answer: %zu of %zu are reported", keep,
                    s->findings.n);
-        for (size_t i = keep; i < s->findings.n; i++) {
-            rest.v = &s->findings.v[i];
-            strs_free(&rest.v->server_names);
-            free(rest.v->config_file);
-            free(rest.v->cert_path);
-            free(rest.v->key_path);
-            free(rest.v->configured_pem);
-            free(rest.v->served_pem);
-            free(rest.v->problem);
-        }
-        s->findings.n = keep;
+        findings_truncate(&s->findings, keep);
     }
 }
 
@@ -387,7 +312,7 @@ int nginx_discover(struct worker *w, struct step *s, struct err *e)
                    ? -1
                    : step_end(s, OUTCOME_NEEDS_REVIEW, CAUSE_CONFIGURATION,
                               "The configuration was not understood: %s", e->text);
-    if (read_certs(w, &c, &pems, e) < 0)
+    if (nginx_read_certs(w, &c, &pems, e) < 0)
         return -1;
     find_all(w, s, &c, &pems);
     buf_addf(&s->evidence, "files: %zu\nendpoints: %zu\n", files.n, s->findings.n);

@@ -41,4 +41,9 @@ struct ssh_command {
     struct blob answer, input;
     int64_t timeout_ms;
 };
+/*
+ * Writes a new file by SFTP, mode 0600, flushed to disk. 1: the server offers no SFTP, nothing was
+ * done.
+ */
+int ssh_put(struct ssh *s, const char *path, struct blob content, struct err *e);
 int ssh_run(struct ssh *s, const struct ssh_command *c, struct via_out *o, struct err *e);

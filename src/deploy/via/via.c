@@ -190,7 +190,7 @@ int via_run(struct via *v, const char *script, struct via_out *o, struct err *e)
     return run(v, "/bin/sh -s", blob_str(text), o, e);
 }
 
-int via_put(struct via *v, const char *path, struct blob content, struct err *e)
+static int put_by_shell(struct via *v, const char *path, struct blob content, struct err *e)
 {
     OWN(buf_free)
     struct buf inner = BUF(8192);
@@ -206,4 +206,11 @@ int via_put(struct via *v, const char *path, struct blob content, struct err *e)
     if (o.status)
         return err_set(e, ERR_DENIED, "%s cannot be written: %.300s", path, buf_cstr(&o.err));
     return 0;
+}
+
+int via_put(struct via *v, const char *path, struct blob content, struct err *e)
+{
+    int sftp = v->root == VIA_ROOT_NONE ? ssh_put(&v->ssh, path, content, e) : 1;
+
+    return sftp == 1 ? put_by_shell(v, path, content, e) : sftp;
 }

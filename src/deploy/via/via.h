@@ -48,7 +48,10 @@ void via_close(struct via *v); /* accepts NULL */
  * with another status than 0 is not an error here. o is overwritten.
  */
 int via_run(struct via *v, const char *script, struct via_out *o, struct err *e);
-/* Writes a new file, mode 0600, from standard input: its content is in no argument and no log. */
+/*
+ * Writes a new file, mode 0600: by SFTP when the account needs no elevation and the server has it,
+ * else through the standard input of a shell. Its content is in no argument and no log.
+ */
 int via_put(struct via *v, const char *path, struct blob content, struct err *e);
 /* The facts of the handshake, for the log: "ssh-ed25519 SHA256:... curve25519-sha256". */
 const char *via_facts(const struct via *v);

@@ -14,8 +14,9 @@
 #include "src/base/own.h"
 #include "src/deploy/rollback.h"
 
-#define SHA_OLD "01d09d19c2139a46aebfb577780d123d7396e97201bc7ead210a2ebff8239dee" /* of "old\n"   \
-                                                                                    */
+#define SHA_OLD                                                                                    \
+    "01d09d19c2139a46aebfb577780d123d7396e97201bc7ead210a2ebff8239dee" /* of "old\n"               \
+                                                                        */
 
 static void add_true(const struct plan *p, struct buf *b)
 {

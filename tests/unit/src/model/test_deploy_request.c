@@ -44,6 +44,9 @@ static void test_findings_decode_gives_back_what_was_encoded(void **state)
     assert_string_equal(got.v[1].server_names.v[1], "*.shop.example");
     assert_string_equal(got.v[0].served_pem, "-----BEGIN\nEND-----\n");
     assert_string_equal(got.v[0].problem, "");
+    findings_truncate(&got, 1);
+    assert_int_equal(got.n, 1);
+    assert_int_equal(got.v[0].port, 443);
 }
 
 static void test_findings_decode_refuses_truncations(void **state)

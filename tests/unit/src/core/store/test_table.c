@@ -82,10 +82,32 @@ static void test_row_put_refuses_unknown_id(void **state)
 
     fields_init(&cert_fields, &c);
     c.id = xstrdup("00000000000000000000");
+    c.rev = 1; /* a change of what is not there */
     REFUSED(row_put(t, TABLE_CERT, &c, &e), ERR_NOT_FOUND);
     free(c.id);
     c.id = xstrdup("../../etc/passwd");
     REFUSED(row_put(t, TABLE_CERT, &c, &e), ERR_NOT_FOUND);
+    c.rev = 0;
+    REFUSED(row_put(t, TABLE_CERT, &c, &e), ERR_BUG);
+    txn_abort(&t);
+}
+
+static void test_row_put_takes_a_chosen_id_once(void **state)
+{
+    struct txn *t = begin(((struct temp *)*state)->db, true);
+    OWN(own_cert)
+    struct cert a = {0};
+    OWN(own_cert)
+    struct cert b = {0};
+
+    fields_init(&cert_fields, &a);
+    fields_init(&cert_fields, &b);
+    a.id = xstrdup("00000000000000000000");
+    b.id = xstrdup("00000000000000000000");
+    OK(row_put(t, TABLE_CERT, &a, &e));
+    assert_int_equal(a.rev, 1);
+    assert_string_equal(a.id, "00000000000000000000");
+    REFUSED(row_put(t, TABLE_CERT, &b, &e), ERR_CONFLICT);
     txn_abort(&t);
 }
 
@@ -271,6 +293,7 @@ int main(void)
         CASE(test_row_put_never_stores_a_secret),
         CASE(test_row_put_refuses_stale_revision),
         CASE(test_row_put_refuses_unknown_id),
+        CASE(test_row_put_takes_a_chosen_id_once),
         CASE(test_row_put_refuses_second_unique_value),
         CASE(test_row_put_empty_unique_values_repeat),
         CASE(test_indexes_follow_change_and_delete),
