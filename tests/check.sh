@@ -49,10 +49,11 @@ build() { # MODE GOAL...
     return 1
 }
 
-# pytest, and its results in our form; a folder without a test is a failure.
+# pytest, and its results in our form; a folder without a test is a failure. Files run side by side:
+# they wait for servers and clocks more than they compute.
 python_tests() { # FOLDER
     report=$logs/$(echo "$1" | tr / -).xml
-    python3 -m pytest -q --tb=short --junitxml="$report" --durations=5 "$1"
+    python3 -m pytest -q --tb=short --junitxml="$report" --durations=5 -n 3 --dist loadfile "$1"
     status=$?
     [ -f "$report" ] || return 1
     python3 - "$report" <<'PYTHON'
@@ -83,9 +84,10 @@ else
     stage build-fuzz build fuzz fuzzers
     [ ! -f web/package.json ] || stage build-web web/build.sh
     stage unit tests/unit.sh
-    for folder in tests/unit tests/hosts tests/e2e; do
+    for folder in tests/unit tests/ipc tests/hosts tests/e2e; do
         [ -z "$(find "$folder" -name 'test_*.py' 2>/dev/null | head -n 1)" ] || stage "$(basename "$folder")-python" python_tests "$folder"
     done
+    [ ! -x tests/e2e/ui/run.sh ] || stage ui tests/e2e/ui/run.sh
     [ ! -x tests/demo/run.sh ] || stage demo demo
     stage fuzz tests/fuzz.sh "${TIME:-0}"
     stage lint tests/lint/all.sh
