@@ -8,8 +8,8 @@
 
 enum err_code {
     ERR_NONE = 0,
-    ERR_INPUT,     /* the caller sent something wrong: names the field, what was expected, the remedy */
-    ERR_AUTH,      /* who are you? */
+    ERR_INPUT, /* the caller sent something wrong: names the field, what was expected, the remedy */
+    ERR_AUTH,  /* who are you? */
     ERR_DENIED,    /* known, but not allowed */
     ERR_NOT_FOUND, /* no such thing */
     ERR_CONFLICT,  /* not in this state, or somebody was faster */
@@ -31,7 +31,8 @@ struct err {
     char text[ERR_TEXT_BYTES]; /* "renew www: sign: token: PIN locked"; never holds a secret */
 };
 
-/* Sets the error; text that does not fit is cut at a UTF-8 boundary. Returns -1. `e` may be NULL. */
+/* Sets the error; text that does not fit is cut at a UTF-8 boundary. Returns -1. `e` may be NULL.
+ */
 int err_set(struct err *e, enum err_code code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 /* Puts context in front: "context: what was there". Keeps the code. Returns -1. */
@@ -56,4 +57,5 @@ const char *err_code_name(enum err_code code);  /* "input", "auth", ... stable: 
 const char *err_code_title(enum err_code code); /* "The request is not valid", ... for people */
 enum err_code err_code_parse(const char *name); /* ERR_COUNT if unknown */
 int err_http_status(enum err_code code);
-int err_exit_status(enum err_code code); /* exit status of the console tool: 0, then 10.. per code */
+int err_exit_status(
+    enum err_code code); /* exit status of the console tool: 0, then 10.. per code */

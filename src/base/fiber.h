@@ -14,8 +14,9 @@
 struct fiber;
 typedef void (*fiber_fn)(void *arg);
 
-#define FIBER_STACK_BYTES ((size_t)256 * 1024) /* address space; only touched pages are resident   \
-                                                */
+#define FIBER_STACK_BYTES                                                                          \
+    ((size_t)256 * 1024) /* address space; only touched pages are resident                         \
+                          */
 
 /*
  * Starts `fn` now, on a new stack with a guard page; returns at its first yield or its end. A bug

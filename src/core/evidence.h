@@ -5,5 +5,6 @@
 
 void evidence_add(struct core *core, const struct msg_CA_EVIDENCE *m);
 void evidence_clear(const char *connector); /* before a new test */
-/* [{time,step,state,text}] of the latest test of this connector, newest first; the caller's reference. */
+/* [{time,step,state,text}] of the latest test of this connector, newest first; the caller's
+ * reference. */
 json_t *evidence_list(const char *connector);

@@ -101,9 +101,10 @@ int on_certs_revoke(struct api *a, struct err *e)
     const char *comments = "";
     char job[ID_CHARS + 1];
     int64_t reason = 0;
-    if (a->body && (json_only(a->body, names, e) < 0 ||
-                    json_opt_int(a->body, "reason", 0, 10, &reason, e) < 0 ||
-                    json_opt_str(a->body, "comments", 500, &comments, e) < 0))
+    json_t *b;
+    if (api_body(a, &b, e) < 0 || json_only(b, names, e) < 0 ||
+        json_get_int(b, "reason", 0, 10, &reason, e) < 0 ||
+        json_opt_str(b, "comments", 500, &comments, e) < 0)
         return -1;
     if (reason == 2 || (reason >= 6 && reason != 9))
         return err_set(e, ERR_INPUT, "reason: expected 0, 1, 3, 4, 5 or 9 (RFC 5280, 5.3.1)");

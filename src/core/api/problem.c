@@ -71,6 +71,8 @@ static char *field_of(const struct api *a, const struct err *why)
     }
     for (char *p = named; *p; p++)
         *p = *p == ' ' ? '_' : *p >= 'A' && *p <= 'Z' ? (char)(*p | 32) : *p;
+    if (json_object_get(json_object_get(a->body, "settings"), named))
+        return xasprintf("settings.%s", named);
     bool known = json_object_get(a->body, named) || why->code == ERR_INPUT;
     return known && is_member_name(named) ? TAKE(named) : NULL;
 }

@@ -60,3 +60,9 @@ int cert_describe_chain(struct cert *c, const char *chain_pem, struct err *e)
     c->vulnerable = findings;
     return 0;
 }
+
+bool cert_may_deploy(const struct cert *c)
+{
+    return text_of(c->server)[0] && str_eq(c->deployment_type, "automated") &&
+           str_eq(c->key_policy, "deployable");
+}

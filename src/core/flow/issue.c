@@ -303,12 +303,6 @@ static int step_order(struct run *r, struct order *o, struct err *e)
     return run_wait(r, "Waiting", now_s() + wait, text, e);
 }
 
-static bool may_deploy(const struct cert *c)
-{
-    return text_of(c->server)[0] && str_eq(c->deployment_type, "automated") &&
-           str_eq(c->key_policy, "deployable");
-}
-
 /* The answer is what was asked for: key of the CSR, chain complete by issuer, names, validity. */
 static int check_answer(struct run *r, const struct order *o, struct cert *c, struct buf *out,
                         struct err *e)
@@ -357,7 +351,7 @@ static int finish_issue(struct run *r, struct order *o, struct err *e)
     if (txn_begin(r->core->db, true, &t, e) < 0 ||
         timeline_add(t, c.id, "issued", c.serial, r->job.id, e) < 0)
         return -1;
-    if (may_deploy(&c)) {
+    if (cert_may_deploy(&c)) {
         struct job_request req = {.kind = JOB_DEPLOY,
                                   .cert = c.id,
                                   .server = c.server,
@@ -374,27 +368,6 @@ static int finish_issue(struct run *r, struct order *o, struct err *e)
     int rc = run_finish(r, "Done", CAUSE_NONE, NULL, NULL, e);
     jobs_kick(r->core);
     return rc;
-}
-
-/* A dry run: what would be done, when the connector is there to do it. */
-static int plan_issue(struct run *r, const struct cert *c, struct err *e)
-{
-    struct ca_args a;
-    struct err why = {0};
-    OWN(own_mem)
-    char *names = strs_join(&c->names, ", ");
-    if (ca_args_load(r->core, c->connector, false, &a, &why) < 0)
-        return run_finish(r, "Failed", CAUSE_CA, why.text, "Test the CA connector.", e);
-    OWN(own_mem)
-    char *plan =
-        xasprintf("Make a %s key in the HSM, custody %s\n"
-                  "Order %s at %s for %lld days\n%s\n",
-                  c->key_alg, c->key_policy, names, a.connector.name, (long long)c->validity_days,
-                  may_deploy(c) ? "Deploy it to the server and prove it by a handshake"
-                                : "Keep it here: it is not deployed by itself");
-    ca_args_free(&a);
-    text_set(&r->job.plan_text, plan);
-    return run_finish(r, "Done", CAUSE_NONE, NULL, NULL, e);
 }
 
 int flow_issue(struct run *r, struct err *e)

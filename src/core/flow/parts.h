@@ -26,6 +26,10 @@ int cert_mark_failed(struct core *core, const char *cert_id, const char *status,
                      enum deploy_cause cause, const char *text, struct err *e);
 /* Derives readiness (S3) and the time of renewal from the record's other members. */
 void cert_derive(struct cert *c, bool last_job_failed);
+/* Whether an issued certificate is deployed without asking. */
+bool cert_may_deploy(const struct cert *c);
+/* The dry run of an issue, to its end: Failed when the connector cannot be used. issue_plan.c */
+int plan_issue(struct run *r, const struct cert *c, struct err *e);
 /* Fills the members that describe a certificate (issuer, validity, serial, ...) from a PEM chain.
  */
 int cert_describe_chain(struct cert *c, const char *chain_pem, struct err *e);
