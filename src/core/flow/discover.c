@@ -22,6 +22,8 @@ static int known_one(void *record, void *arg, struct err *e)
 {
     const struct cert *c = record;
     struct known *k = arg;
+    if (!str_eq(c->server, k->server->id)) /* the walk goes on behind this server's rows */
+        return 1;
     const char *binding = k->finding->server_names.n ? k->finding->server_names.v[0] : "";
     if (c->port != k->finding->port || !str_eq(c->cert_path, k->finding->cert_path) ||
         !str_eq(text_of(c->sni), binding) || text_of(c->successor)[0])
