@@ -147,7 +147,7 @@ static int roll_back(struct deploy *d, enum deploy_cause cause, const char *why,
         char *text =
             xasprintf("%s; putting the old certificate back failed: %s", reason, text_of(res.text));
         return run_wait(d->run, "Waiting", now_s() + backoff_s(d->run->job.attempts, INT64_MAX),
-                        text, e);
+                        res.cause, text, e);
     }
     return end_failed(d, "Rolled Back", cause, reason, e);
 }
@@ -181,7 +181,8 @@ static int step_failed(struct deploy *d, enum deploy_step step, const struct ste
         int64_t left = d->cert.not_after > now_s() ? d->cert.not_after - now_s() : INT64_MAX;
         if (cert_mark_failed(r->core, d->cert.id, NULL, res->cause, text, e) < 0)
             return -1;
-        return run_wait(r, "Waiting", now_s() + backoff_s(r->job.attempts, left), text, e);
+        return run_wait(r, "Waiting", now_s() + backoff_s(r->job.attempts, left), res->cause, text,
+                        e);
     }
     if (step > DEPLOY_PLAN)
         return clean_up(d, "Failed", res->cause, text, e);
@@ -208,7 +209,8 @@ static int after_plan(struct deploy *d, const struct step_result *res, struct er
         return end_failed(d, "Failed", CAUSE_CONFIGURATION, text_of(res->text), e);
     if ((review || str_eq(d->cert.approval, "manual")) && !r->job.approved) {
         r->job.resume_step = DEPLOY_PLAN;
-        return run_wait(r, "Needs Approval", 0, review ? text_of(res->text) : NULL, e);
+        return run_wait(r, "Needs Approval", 0, review ? res->cause : CAUSE_NONE,
+                        review ? text_of(res->text) : NULL, e);
     }
     return 1;
 }
@@ -250,7 +252,7 @@ static int resume(struct deploy *d, struct err *e)
         0)
         return -1;
     if (conn.outcome != OUTCOME_OK)
-        return run_wait(r, "Waiting", now_s() + backoff_s(r->job.attempts, INT64_MAX),
+        return run_wait(r, "Waiting", now_s() + backoff_s(r->job.attempts, INT64_MAX), conn.cause,
                         text_of(conn.text), e);
     if (worker_step(d->worker, DEPLOY_OBSERVE, bytes_blob(&r->job.plan), BLOB(NULL, 0), &seen, e) <
         0)
@@ -276,7 +278,7 @@ static int resume(struct deploy *d, struct err *e)
                 text_of(r->job.error)[0] ? r->job.error : "interrupted while cleaning up", e);
         return run_steps(d, next, e);
     }
-    return run_wait(r, "Waiting", now_s() + backoff_s(r->job.attempts, INT64_MAX),
+    return run_wait(r, "Waiting", now_s() + backoff_s(r->job.attempts, INT64_MAX), seen.cause,
                     text_of(seen.text), e);
 }
 
@@ -306,7 +308,8 @@ int flow_deploy(struct run *r, struct err *e)
     if (r->job.resume_step == 0 && run_cancelled(r))
         return run_finish(r, "Cancelled", CAUSE_NONE, "cancelled; nothing was changed", NULL, e);
     if (r->job.resume_step == 0 && too_early(&d))
-        return run_wait(r, "Waiting", d.cert.deploy_after, "waits for the time of Deploy After", e);
+        return run_wait(r, "Waiting", d.cert.deploy_after, CAUSE_NONE,
+                        "waits for the time of Deploy After", e);
     if (deploy_connect(&d, e) < 0)
         return -1;
     if (r->job.resume_step > DEPLOY_PLAN)

@@ -201,7 +201,7 @@ static int keep_queued(struct run *r, struct order *o, const struct err *why, st
         text_set(&stored.state, order_state_name(ORDER_QUEUED));
     if (save(r->core, TABLE_ORDER, &stored, e) < 0)
         return -1;
-    return run_wait(r, "Waiting", stored.next_at, why->text, e);
+    return run_wait(r, "Waiting", stored.next_at, CAUSE_CA, why->text, e);
 }
 
 static int end_order(struct run *r, struct order *o, const char *state, const char *text,
@@ -300,7 +300,7 @@ static int step_order(struct run *r, struct order *o, struct err *e)
     int64_t wait = m.retry_after_s < POLL_MIN_S   ? POLL_MIN_S
                    : m.retry_after_s > POLL_MAX_S ? POLL_MAX_S
                                                   : m.retry_after_s;
-    return run_wait(r, "Waiting", now_s() + wait, text, e);
+    return run_wait(r, "Waiting", now_s() + wait, CAUSE_NONE, text, e);
 }
 
 /* The answer is what was asked for: key of the CSR, chain complete by issuer, names, validity. */

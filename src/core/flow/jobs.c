@@ -113,7 +113,8 @@ static void run_fell_through(struct run *r, const struct err *why)
     bool transient = why->code == ERR_NETWORK || why->code == ERR_TOKEN || why->code == ERR_LIMIT;
     int rc =
         transient
-            ? run_wait(r, "Waiting", now_s() + backoff_s(r->job.attempts, INT64_MAX), why->text, &e)
+            ? run_wait(r, "Waiting", now_s() + backoff_s(r->job.attempts, INT64_MAX),
+                       CAUSE_INTERNAL, why->text, &e)
             : run_finish(
                   r, "Failed", CAUSE_INTERNAL, why->text,
                   "Read the job's log and retry. If it fails again, copy the report for support.",

@@ -59,7 +59,8 @@ bool run_interrupted(struct run *r);
 int run_finish(struct run *r, const char *state, enum deploy_cause cause, const char *error,
                const char *advice, struct err *e);
 /* Not the end: runs again at `at` (seconds; 0: when a person acts). */
-int run_wait(struct run *r, const char *state, int64_t at, const char *error, struct err *e);
+int run_wait(struct run *r, const char *state, int64_t at, enum deploy_cause cause,
+             const char *error, struct err *e);
 /* Has somebody asked to stop? Reads the store. */
 bool run_cancelled(struct run *r);
 /* Seconds to wait: doubles from 5 s up to an hour, never more than a tenth of the time left. */

@@ -80,8 +80,8 @@ int flow_revoke(struct run *r, struct err *e)
         if (run_step_failed(r, "revoke", why.text, e) < 0)
             return -1;
         if (why.code == ERR_NETWORK || why.code == ERR_LIMIT)
-            return run_wait(r, "Waiting", now_s() + backoff_s(r->job.attempts, INT64_MAX), why.text,
-                            e);
+            return run_wait(r, "Waiting", now_s() + backoff_s(r->job.attempts, INT64_MAX), CAUSE_CA,
+                            why.text, e);
         return run_finish(r, "Failed", CAUSE_CA, why.text,
                           "Revoke at the CA itself, or correct the connector and retry.", e);
     }

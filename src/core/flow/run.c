@@ -157,9 +157,17 @@ int run_finish(struct run *r, const char *state, enum deploy_cause cause, const 
     return end_commit(r, good ? "ok" : "failed", detail, e);
 }
 
-int run_wait(struct run *r, const char *state, int64_t at, const char *error, struct err *e)
+int run_wait(struct run *r, const char *state, int64_t at, enum deploy_cause cause,
+             const char *error, struct err *e)
 {
+    const char *advice = NULL;
+    if (str_eq(state, "Needs Approval"))
+        advice = "Read the plan. Approve it to go on, or cancel the job: nothing was changed.";
+    else if (cause != CAUSE_NONE)
+        advice = "It is tried again by itself. Mend what is named above; retry to go on at once.";
     text_set(&r->job.state, state);
+    text_set(&r->job.cause, cause_names[cause]);
+    text_set(&r->job.advice, advice);
     text_set(&r->job.error, error);
     r->job.next_at = at;
     OWN(own_mem)
