@@ -82,7 +82,8 @@ void rollback_manifest(const struct plan *p, struct buf *b)
  * reboot. */
 static const char arm[] =
     "set -u\n"
-    "rm -f \"$DIR/fired\" \"$DIR/disarmed\"\n: >\"$DIR/armed\"\n"
+    /* marks of an earlier attempt of the same job say nothing about this one */
+    "rm -f \"$DIR/fired\" \"$DIR/disarmed\" \"$DIR/rolled-back\"\n: >\"$DIR/armed\"\n"
     "if [ -d /run/systemd/system ] && systemd-run --quiet --collect "
     "--unit=\"certkeep-rollback-$JOB\" --on-active=\"$SECONDS_LEFT\""
     " /bin/sh \"$DIR/rollback.sh\" timer; then echo timer systemd; exit 0; fi\n"

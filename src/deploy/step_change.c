@@ -273,7 +273,8 @@ int step_switch(struct worker *w, struct step *s, struct err *e)
         return step_end(s, OUTCOME_FAILED, CAUSE_CONFIGURATION,
                         "%s was changed by somebody else: nothing was switched", changed);
     if (strstr(buf_cstr(&o.out), "rolled\n"))
-        return step_end(s, OUTCOME_ROLLED_BACK, CAUSE_NONE, "The server's own timer was faster");
+        return step_end(s, OUTCOME_ROLLED_BACK, CAUSE_VERIFICATION,
+                        "The server's own timer put the old files back before the switch");
     return step_end(s, OUTCOME_OK, CAUSE_NONE, "%u files switched", p->files);
 }
 

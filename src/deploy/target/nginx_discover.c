@@ -318,9 +318,12 @@ int nginx_discover(struct worker *w, struct step *s, struct err *e)
     buf_addf(&s->evidence, "files: %zu\nendpoints: %zu\n", files.n, s->findings.n);
     if (!valid) {
         buf_addf(&s->evidence, "%s\n", buf_cstr(&invalid));
+        const char *all = buf_cstr(&invalid), *emerg = strstr(all, "[emerg]");
+        const char *said = emerg ? emerg : all; /* warnings may come before it */
         return step_end(s, OUTCOME_FAILED, CAUSE_CONFIGURATION,
                         "nginx refuses its own configuration; it was broken before, nothing was "
-                        "changed: mend it (nginx -t) and try again");
+                        "changed: mend it (nginx -t) and try again. It says: %.*s",
+                        (int)strcspn(said, "\n"), said);
     }
     if (w->chain.n)
         return discover_endpoint(w, s, &c, &pems, e);
