@@ -108,6 +108,17 @@ static enum err_code code_of_status(long status)
     return status >= 500 ? ERR_BUG : ERR_REMOTE;
 }
 
+/* Whether the words say the field, by its name or by its label: "ssh_port" as "SSH Port". */
+static bool tells_field(const char *detail, const char *field)
+{
+    OWN(own_mem)
+    char *label = xstrdup(field);
+
+    for (char *p = label; (p = strchr(p, '_')); p++)
+        *p = ' ';
+    return strcasestr(detail, field) || strcasestr(detail, label);
+}
+
 int api_problem(const struct api_answer *a, struct err *e)
 {
     const char *type = json_str(a->json, "type"), *detail = json_str(a->json, "detail");
@@ -120,7 +131,7 @@ int api_problem(const struct api_answer *a, struct err *e)
         code = code_of_status(a->status);
     if (!*detail)
         return err_set(e, code, "the appliance answers %ld without saying why", a->status);
-    if (*field && !strcasestr(detail, field))
+    if (*field && !tells_field(detail, field))
         return err_set(e, code, "%s: %s", field, detail);
     return err_set(e, code, "%s", detail);
 }

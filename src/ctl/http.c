@@ -4,6 +4,7 @@
 #include <curl/curl.h>
 #include <openssl/crypto.h>
 #include <openssl/ssl.h>
+#include <openssl/x509_vfy.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -190,6 +191,12 @@ static int failed(struct web *w, struct transfer *t, CURLcode code, const char *
         return err_set(e, ERR_CRYPTO,
                        "the certificate of %s is not issued under a root this computer trusts; "
                        "give the appliance's root with --ca FILE, or the fingerprint its console "
+                       "shows with --pin SHA256",
+                       w->url);
+    if (e && e->code == ERR_CRYPTO && why.verify == X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT)
+        return err_set(e, ERR_CRYPTO,
+                       "the certificate of %s is not issued under the root trusted for it; a new "
+                       "or locked appliance has one of its own: give the fingerprint its console "
                        "shows with --pin SHA256",
                        w->url);
     return -1;

@@ -27,8 +27,12 @@ static void wiping_free(void *p)
     free(p);
 }
 
-static const char *to_do(const struct err *e)
+/* A command that needs nobody signed in is not helped by signing in: its text says what is wrong.
+ */
+static const char *to_do(const struct command *k, const struct err *e)
 {
+    if ((e->code == ERR_AUTH || e->code == ERR_DENIED) && k && str_eq(k->permission, "NONE"))
+        return NULL;
     if (e->code == ERR_CONFLICT && strstr(e->text, "Locked"))
         return "certkeep unlock";
     if (e->code == ERR_CONFLICT && strstr(e->text, "Unprovisioned"))
@@ -57,7 +61,7 @@ static int complain(const struct ctl *c, const struct err *e)
     OWN(buf_free)
     struct buf out = BUF(16384);
     const int status = err_exit_status(e->code);
-    const char *remedy = to_do(e);
+    const char *remedy = to_do(c->args.command, e);
 
     buf_addf(&out, "certkeep%s%s: ", c->args.command ? " " : "",
              c->args.command ? c->args.command->words : "");
