@@ -117,6 +117,10 @@ static void other(struct control *ctl, struct msg *m, void *arg)
         parse_u32(pin, 0, 9999, &n, NULL);
         echo.pin_came = true;
         say("pin", (long)n);
+        long peers = 0;
+        for (struct channel **c = echo.peers; *c; c++)
+            peers += channel_open(*c);
+        say("peers before the pin", peers);
     }
 }
 

@@ -135,6 +135,11 @@ def test_restarted_key_is_joined_again_and_gets_the_pin(parent):
     assert parent.logged("signal=9")
 
 
+def test_restarted_key_has_the_pin_before_it_can_be_asked(parent):
+    parent.kill("key")
+    parent.expect("key: pin 4711", "key: peers before the pin 0")
+
+
 def test_restarted_web_listens_again(parent):
     parent.kill("web")
     parent.expect("web: listens 0", "web: key answered 3")
