@@ -41,7 +41,7 @@ function open() {
   }
   const topics = [...RECORDS, 'state', ...(job ? [`job:${job}`] : [])].join(',');
   let missed = false;
-  const s = new EventSource(`/api/v1/events?topics=${encodeURIComponent(topics)}`);
+  const s = new EventSource(`/api/v1/events?topics=${topics}`);
   source = s;
   s.onopen = () => {
     live.set(true);
