@@ -81,7 +81,7 @@ def test_job_tells_its_steps_journal_log_and_report(appliance, deployed):
 
 def test_timeline_tells_the_story(appliance, deployed):
     items = appliance.get(f"/certificates/{deployed['cert']}/timeline")["items"]
-    actions = [x["action"] for x in sorted(items, key=lambda x: x["seq"])]
+    actions = [x["action"] for x in sorted(items, key=lambda x: x["time"])]
     wanted = ["discovered", "order queued", "order", "issued", "deployed"]
     assert [a for a in actions if a in wanted] == wanted
     assert [x["job"] for x in items if x["action"] == "deployed"] == [deployed["deploy"]["id"]]

@@ -281,7 +281,14 @@ class Host:
         self.run("rm -f /etc/ssh/ssh_host_*; ssh-keygen -q -A")
         if restart:
             self.run("kill -HUP $(cat /run/sshd.pid)")
-            self._wait_port(22)
+            self._wait_host_key()
+
+    def _wait_host_key(self, seconds=20):
+        """Until sshd has taken up the new keys: for a moment the old one still answers, or nobody does."""
+        key, end = self.read("/etc/ssh/ssh_host_ed25519_key.pub").split()[1], time.monotonic() + seconds
+        while key not in sh("ssh-keyscan", "-T", "2", "-t", "ed25519", self.address, check=False):
+            assert time.monotonic() < end, "sshd does not show its new host key"
+            time.sleep(0.05)
 
     def host_keys(self):
         out = []
