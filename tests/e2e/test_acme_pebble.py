@@ -31,7 +31,7 @@ def wait_port(port, process):
 
 
 @contextmanager
-def running_pebble(folder, port=14000, nonce_reject=5, eab=False, blocked=()):
+def running_pebble(folder, port=14000, nonce_reject=5, eab=False, blocked=(), http_port=5002):
     """Pebble on `port`, its management on port + 1000, DNS and its management on port + 1 and + 2."""
     root = make_cert(folder, "anchor", ca=True)
     server = make_cert(folder, "localhost", issuer=root, san="localhost")
@@ -40,7 +40,7 @@ def running_pebble(folder, port=14000, nonce_reject=5, eab=False, blocked=()):
         "managementListenAddress": f"127.0.0.1:{port + 1000}",
         "certificate": server[2] + ".pem",
         "privateKey": server[2] + ".key",
-        "httpPort": 5002,
+        "httpPort": http_port,
         "tlsPort": 5001,
         "externalAccountBindingRequired": eab,
         "domainBlocklist": list(blocked),
