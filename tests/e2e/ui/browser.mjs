@@ -78,7 +78,7 @@ export async function signIn(page, path = '/') {
   await page.getByLabel('User Name').fill(USER);
   await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
   await page.keyboard.press('Enter');
-  await page.locator('main').waitFor();
+  await page.locator('#main h1').first().waitFor();
   await settled(page);
 }
 
@@ -92,7 +92,7 @@ export async function go(page, path) {
 }
 
 export async function settled(page) {
-  await page.waitForFunction(() => !document.querySelector('.loading') && !document.querySelector('[aria-busy=true]'));
+  await page.waitForFunction(() => document.querySelector('h1') && !document.querySelector('.loading') && !document.querySelector('[aria-busy=true]'));
 }
 
 export async function idOf(page, list, filter = '') {

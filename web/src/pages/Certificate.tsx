@@ -51,7 +51,7 @@ export function Certificate({ id, tab }: { id: string; tab: string }) {
         <Menu label="Select Action" items={items(c, reload)}>Select Action <span aria-hidden="true">▾</span></Menu>
       </Head>
       <Tabs base={here} now={tab} tabs={[['details', 'Certificate Details'], ['decoded', 'View Certificate'], ['timeline', 'Timeline'], ...(write ? [['configure', 'Configure'] as [string, string]] : [])]} />
-      {tab === 'decoded' ? <Decoded id={id} issued={issued} />
+      {tab === 'decoded' ? <Decoded id={id} known={c.fingerprint !== ''} />
         : tab === 'timeline' ? <Timeline read={() => api.get('/api/v1/certificates/{id}/timeline', { id })} records={['cert', 'job', 'order']} />
         : tab === 'configure' ? <Configure cert={c} etag={cert.data.etag} reread={cert.reload} />
         : <Details c={c} />}
@@ -110,9 +110,9 @@ function Details({ c }: { c: Cert }) {
   );
 }
 
-function Decoded({ id, issued }: { id: string; issued: boolean }) {
-  const text = useLoad(async () => (issued ? (await api.get('/api/v1/certificates/{id}/text', { id })).data : null), [id, issued], ['cert']);
-  if (!issued) return <Empty title="Nothing to decode yet"><p>The certificate is shown here as soon as its CA has issued it.</p></Empty>;
+function Decoded({ id, known }: { id: string; known: boolean }) {
+  const text = useLoad(async () => (known ? (await api.get('/api/v1/certificates/{id}/text', { id })).data : null), [id, known], ['cert']);
+  if (!known) return <Empty title="Nothing to decode yet"><p>The certificate is shown here as soon as its CA has issued it.</p></Empty>;
   if (!text.data) return text.error ? <Trouble text={text.error} /> : <Loading />;
   return (
     <div class="stack">

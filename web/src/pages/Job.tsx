@@ -107,7 +107,7 @@ function About({ j }: { j: JobDetail }) {
 function Plan({ text }: { text: string }) {
   return (
     <pre tabIndex={0} class="plan">
-      {text.split('\n').map((line, i) => <span key={i} class={line.startsWith('+') ? 'ok' : line.startsWith('-') ? 'bad' : ''}>{line}{'\n'}</span>)}
+      {text.split('\n').map((line, i) => <span key={i} class={/^(\+|\s+new:)/.test(line) ? 'ok' : /^(-|\s+now:)/.test(line) ? 'bad' : ''}>{line}{'\n'}</span>)}
     </pre>
   );
 }

@@ -35,10 +35,11 @@ export function useCertActions() {
   const items = (cert: Cert, reload: () => void): MenuItem[] => {
     const has = ['Issued', 'Deployed', 'Rolled Back'].includes(cert.status);
     const none = has ? undefined : 'No certificate is issued yet';
+    const unknown = cert.fingerprint ? undefined : 'No certificate is known yet'; // a discovered one is
     const read: MenuItem[] = [
       { label: 'Certificate Details', run: () => navigate(`/certificates/${cert.id}`) },
-      { label: 'View Certificate', run: () => navigate(`/certificates/${cert.id}/decoded`), why: none },
-      { label: 'Download Certificate', run: () => ask({ what: 'download', cert, reload }), why: none },
+      { label: 'View Certificate', run: () => navigate(`/certificates/${cert.id}/decoded`), why: unknown },
+      { label: 'Download Certificate', run: () => ask({ what: 'download', cert, reload }), why: unknown },
     ];
     if (!may('CERT_WRITE')) return read;
     return [
