@@ -81,15 +81,17 @@ static const char *readiness(const struct cert *c, bool last_job_failed)
     return material ? "Deployment Pending" : "Configuration Pending";
 }
 
-/* Renewal starts at one third of life left, or at the day count; jitter of up to 1/60 of life, by
- * id. */
+/* Renewal starts at one third of life left, or at the day count if life is longer; jitter of up to
+ * 1/60 of life, by id. */
 static int64_t renewal_time(const struct cert *c)
 {
     int64_t life = c->not_after - c->not_before;
     if (!str_eq(c->renewal, "automatic") || life <= 0 || c->superseded || c->revoked ||
         c->ignored || !str_eq(c->status, "Deployed") || text_of(c->successor)[0])
         return 0;
-    int64_t at = c->renew_days > 0 ? c->not_after - c->renew_days * 86400 : c->not_after - life / 3;
+    int64_t at = 0 < c->renew_days && c->renew_days * 86400 < life
+                     ? c->not_after - c->renew_days * 86400
+                     : c->not_after - life / 3;
     uint32_t h = 2166136261u;
     for (const char *p = text_of(c->id); *p; p++)
         h = (h ^ (uint8_t)*p) * 16777619u;

@@ -81,6 +81,9 @@ static void test_cert_derive_renewal_time(void **state)
     c.renew_days = 10;
     cert_derive(&c, false);
     assert_in_range(c.renew_at, 1080 * day - 90 * day / 60, 1080 * day);
+    c.renew_days = 90; /* as long as its life: would renew for ever */
+    cert_derive(&c, false);
+    assert_in_range(c.renew_at, 1060 * day - 90 * day / 60, 1060 * day);
     text_set(&c.renewal, "manual");
     cert_derive(&c, false);
     assert_int_equal(c.renew_at, 0);
