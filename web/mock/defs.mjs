@@ -41,7 +41,7 @@ function columnOf(f) {
 
 function schema(name, fields) {
   const columns = fields.filter((f) => f.column && f.kind !== 'secret').map(columnOf);
-  if (name === 'cert') columns.push({ name: 'expires_within', label: 'Days Left', type: 'int', operators: OPS.int, sortable: true, default: false });
+  if (name === 'cert') columns.push({ name: 'expires_within', label: 'Expires Within', type: 'int', operators: OPS.int, sortable: true, default: false });
   return { name, fields, columns };
 }
 

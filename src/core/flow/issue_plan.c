@@ -11,7 +11,7 @@ int plan_issue(struct run *r, const struct cert *c, struct err *e)
     struct err why = {0};
     OWN(own_mem)
     char *names = strs_join(&c->names, ", ");
-    if (ca_args_load(r->core, c->connector, false, &a, &why) < 0)
+    if (ca_args_load(r->core, c->connector, CA_SERVE, &a, &why) < 0)
         return run_finish(r, "Failed", CAUSE_CA, why.text, "Test the CA connector.", e);
     OWN(own_mem)
     char *plan =

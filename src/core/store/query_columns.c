@@ -11,7 +11,7 @@
 
 const struct field query_expires_within = {
     .name = "expires_within",
-    .label = "Days Left",
+    .label = "Expires Within",
     .kind = FIELD_INT,
     .flags = FIELD_COLUMN | FIELD_READONLY,
     .help = "Whole days until the certificate expires",
