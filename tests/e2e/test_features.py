@@ -1,6 +1,7 @@
 """Features of docs/features.md that need a whole appliance, and no other test shows: states of connectors, orders and
 servers, the planned deployment, filters, exports, batches. A public CA is played by Pebble, which proves every name."""
 import json
+import os
 import time
 from datetime import datetime, timedelta, timezone
 
@@ -12,18 +13,18 @@ from cryptography import x509
 from host import Host
 from test_acme_pebble import running_pebble
 
-PEBBLE = 14300
+PEBBLE, HTTP01 = 20000 + os.getpid() % 300 * 30, 19000 + os.getpid() % 900  # two runs side by side part
 DIRECTORY = f"https://localhost:{PEBBLE}/dir"
 
 
 @pytest.fixture(scope="module")
 def appliance(tmp_path_factory):
-    """Its own: Pebble looks for the challenges on port 5002."""
+    """Its own: Pebble looks for the challenges on one port."""
     folder = tmp_path_factory.mktemp("appliance")
     for p in (folder, *folder.parents):
         if str(p).startswith("/tmp/"):
             p.chmod(p.stat().st_mode | 0o011)
-    with Appliance(state=folder / "state", log=folder / "log", http01=5002) as a:
+    with Appliance(state=folder / "state", log=folder / "log", http01=HTTP01) as a:
         a.set_up(names=["localhost", a.address])
         yield a
     for words in SANITIZER:
@@ -44,7 +45,7 @@ def server(appliance, machine):
 @pytest.fixture(scope="module")
 def public(appliance, tmp_path_factory):
     """A connector to a public CA, Active; with the CA's trust anchor."""
-    with running_pebble(tmp_path_factory.mktemp("pebble"), port=PEBBLE) as trust:
+    with running_pebble(tmp_path_factory.mktemp("pebble"), port=PEBBLE, http_port=HTTP01) as trust:
         made = appliance.post("/connectors", {"name": "Public CA", "type": "acme", "settings": {
             "base_url": DIRECTORY, "contact": "pki@example.com", "trust": trust, "terms_agreed": True}})
         assert made["state"] == "Validating"
@@ -136,7 +137,8 @@ def test_orders_wait_while_the_connector_is_disabled(appliance, public):
     wait(lambda: appliance.get(f"/jobs/{job}")["state"] == "Waiting")
     order = order_of(appliance, cert)
     assert order["state"] == "Queued" and "Inactive" in order["error"] and order["next_at"]
-    assert appliance.get(f"/certificates/{cert['id']}")["status"] == "Order Pending"
+    pending = appliance.get(f"/certificates/{cert['id']}")
+    assert (pending["status"], pending["readiness"]) == ("Order Pending", cert["readiness"])
     assert "is open" in refused(appliance, "DELETE", f"/orders/{order['id']}")
     assert "configured for this connector" in refused(appliance, "DELETE", path)
     appliance.work("POST", f"{path}/reactivate")
@@ -214,6 +216,45 @@ def test_planned_deployment_waits_for_its_time(appliance, machine, server):
     cert = appliance.get(f"/certificates/{row['id']}")
     assert machine.served(443, "other.example") == cert["fingerprint"] != old
     assert (cert["status"], cert["readiness"]) == ("Deployed", "Ready")
+
+
+def test_failed_deployment_keeps_the_certificate_and_succeeds_on_retry(appliance, machine, server):
+    row, old = current(appliance, server, "blog.example"), machine.served(8443, "blog.example")
+    assert (row["status"], row["ca_type"]) == ("Discovered", "")
+    main_job.configure(appliance, row["id"], main_job.connector(appliance)["id"])
+    appliance.patch(f"/servers/{server['id']}", {"password": "wrong"})
+    _, page = main_job.issue_and_deploy(appliance, row["id"], want="Failed")
+    cert = appliance.get(f"/certificates/{row['id']}")
+    assert page["cause"] == cert["failure_cause"] == "permission" and page["advice"] and cert["last_provisioned"]
+    assert (cert["status"], cert["readiness"], cert["ca_type"]) == ("Issued", "Deployment Failed", "Private")
+    assert cert["id"] in [r["id"] for r in appliance.get("/home")["failed"]]
+    assert machine.served(8443, "blog.example") == old
+    appliance.patch(f"/servers/{server['id']}", {"password": machine.password})
+    appliance.work("POST", f"/jobs/{page['id']}/retry")
+    cert = appliance.get(f"/certificates/{row['id']}")
+    assert machine.served(8443, "blog.example") == cert["fingerprint"]
+    assert (cert["status"], cert["readiness"], cert["failure"]) == ("Deployed", "Ready", "")
+    appliance.work("POST", f"/certificates/{row['id']}/rollback")
+    assert appliance.get(f"/certificates/{row['id']}")["status"] == "Rolled Back"
+    assert machine.served(8443, "blog.example") == old
+    appliance.work("POST", f"/certificates/{row['id']}/deploy", {})
+    assert appliance.get(f"/certificates/{row['id']}")["status"] == "Deployed"
+
+
+def test_renewal_and_its_deployment_need_nobody(appliance, machine, server):
+    row = current(appliance, server, "blog.example")
+    appliance.patch(f"/certificates/{row['id']}", {"validity_days": 1, "renew_days": 1})
+    rotated = appliance.work("POST", f"/certificates/{row['id']}/rotate")
+    short = current(appliance, server, "blog.example")
+    assert short["id"] != row["id"] and rotated["cert"] == short["id"] and short["key"] != row["key"]
+    new = wait(lambda: appliance.get(f"/certificates/{short['id']}")["successor"])  # a day before its end is now
+    appliance.patch(f"/certificates/{new}", {"renewal": "manual"})
+    wait(lambda: appliance.get(f"/certificates/{new}")["status"] == "Deployed")
+    jobs = appliance.get("/jobs", filter="requested_by:equals:scheduler", columns="kind,requested_by", limit=50)["items"]
+    assert {"issue", "deploy"} <= {j["kind"] for j in jobs}
+    served = appliance.get(f"/certificates/{new}")
+    assert machine.served(8443, "blog.example") == served["fingerprint"]
+    assert wait(lambda: appliance.get(f"/certificates/{short['id']}")["superseded"])
 
 
 def test_readiness_follows_the_configuration(appliance, server):
@@ -294,6 +335,25 @@ def test_export_honours_filters_and_columns(appliance):
     assert "export.example" in text and "Initiated" in text and "Serial Number" not in text
     kind, text = export(appliance, where + "&export=json")
     assert [json.loads(line)["name"] for line in text.splitlines()] == ["export.example"]
+
+
+CERT_COLUMNS = """CN / SAN Name|Discovery Bot|Provisioning Bot|Issuer CA|CA Type|Certificate Location|Signature Algorithm|\
+Expires On|Expires Within|Order ID|Organization|Tags|Status|Batch Name|Scan IP Address|Scan Port|Issued On|\
+Last Provisioned On|Validation Status|DCV Status|Deployment Type|Serial Number|Vulnerable"""
+SERVER_COLUMNS = "Description|IP Address|Server Type|Version|Protocol|Ports|Service Name|Bot|Status|Last check|Tags"
+
+
+@pytest.mark.parametrize("record, path, labels", [("cert", "certificates", CERT_COLUMNS),
+                                                  ("server", "servers", SERVER_COLUMNS)])
+def test_lists_have_their_columns(appliance, server, record, path, labels):
+    columns = {c["label"]: c for c in appliance.get(f"/schema/{record}")["columns"]}
+    assert set(labels.split("|")) <= set(columns), set(labels.split("|")) - set(columns)
+    names = [columns[x]["name"] for x in labels.split("|")]
+    rows = appliance.get(f"/{path}", columns=",".join(names), limit=200)["items"]
+    assert rows and all(set(names) <= set(r) for r in rows)
+    for n in names:  # each is written by something, but for what only people fill in
+        if n not in ("organization", "batch", "order_reference", "version", "tags", "vulnerable"):
+            assert any(r[n] not in (None, "", []) for r in rows), f"{n} is empty in every row"
 
 
 # ---- servers ----
