@@ -45,7 +45,7 @@ sample() { cat >"$tree/$1"; }
 body() { printf 'int f(char *p, int n);\n\nint f(char *p, int n)\n{\n%s\n    return n;\n}\n' "$1"; }
 
 clean
-for lint in layers size banned tables format shell cppcheck tidy analyze; do
+for lint in layers size banned tables features format shell cppcheck tidy analyze; do
     out=$("$here/$lint.sh" 2>&1) || { echo "$lint fails on a clean tree: $out"; failed=1; }
 done
 
@@ -69,6 +69,34 @@ echo 'CONNECTOR(lost, "Lost", "Public", "x",' | sample src/model/connectors.def;
 printf 'TABLE(A, 7, a)\nTABLE(B, 7, b)\n' | sample src/core/store/tables.def;           expect tables "7 stands twice"
 echo 'int x;' | sample tests/fuzz/fuzz_lost.c;                                          expect tables fuzz_lost.c
 mkdir "$tree/tests/fuzz/corpus/lost"; echo x | sample tests/fuzz/corpus/lost/one;       expect tables corpus/lost
+
+# A page of features whose line 001 is ROW, followed by MORE; all other lines are there.
+features() { # ROW [MORE]
+    mkdir -p "$tree/docs" "$tree/src/ctl" "$tree/web/src"
+    echo 'COMMAND("thing list", "", list, READ, 0, "List")' >"$tree/src/ctl/commands.def"
+    echo "  { path: '/things/:id', title: 'Thing' }," >"$tree/web/src/app.tsx"
+    printf 'def test_it():\n    assert True\n' >"$tree/tests/test_thing.py"
+    {
+        printf '| Line | Feature | Page | Endpoint | Command | Test |\n| --- | --- | --- | --- | --- | --- |\n%s\n\n' "$1"
+        printf '| Line | Feature | What is missing |\n| --- | --- | --- |\n'
+        seq -f '| %03g | A | It. |' 2 447
+        printf '%s\n' "${2-}"
+    } >"$tree/docs/features.md"
+}
+# shellcheck disable=SC2016 # the backquotes are Markdown's
+row='| 001 | A | `/things/1` | `GET /thing` | `thing list` | `test_thing.py::test_it` |'
+features "$row"
+out=$("$here/features.sh" 2>&1) || { echo "features fails on a page that is right: $out"; failed=1; }
+features "$(echo "$row" | sed 's,/things/1,/lost/1,')";             expect features "page /lost/1"
+features "$(echo "$row" | sed 's,GET /thing,GET /lost,')";          expect features "endpoint GET /lost"
+features "$(echo "$row" | sed 's,thing list,thing lost,')";         expect features "command thing lost"
+features "$(echo "$row" | sed 's,test_it,test_lost,')";             expect features "test_thing.py::test_lost"
+features "$(echo "$row" | sed 's,test_thing,test_lost,')";          expect features "test_lost.py::test_it"
+features "$(echo "$row" | sed 's,`thing list`,,')";                 expect features "no command"
+features "$row" '| 001 | A | It. |';                                expect features "001 stands in line"
+features "$row" '- 001-002 more';                                   expect features "002 stands in line"
+features "$row" '| 448 | A | |';                                    expect features "448 does not say"
+features "$(echo "$row" | sed 's,001,x,')";                         expect features "001 belongs to this release"
 
 printf 'int  f ( void ) ;\n' | sample src/base/crooked.c;           expect format src/base/crooked.c
 # shellcheck disable=SC2016 # what it plants
