@@ -3,7 +3,7 @@
 # live API. A tool that cannot be had counts as skipped and is named. The last line is
 # "N passed, N failed", with ", N skipped" if any.
 #
-# Environment: EXAMPLES=25  calls made up for each operation at most
+# Environment: EXAMPLES=10  calls made up for each operation at most
 set -u
 cd "$(dirname -- "$0")/.." || exit 1
 
@@ -21,4 +21,4 @@ if [ ! -x "$tool" ] && ! get_tool; then
     exit 0
 fi
 make -j"$(nproc)" MODE=asan bins >build/interop.log 2>&1 || { tail -n 30 build/interop.log; echo "0 passed, 1 failed"; exit 1; }
-exec python3 tests/interop.py "$tool" "${EXAMPLES:-25}"
+exec python3 tests/interop.py "$tool" "${EXAMPLES:-10}"
