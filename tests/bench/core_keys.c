@@ -240,7 +240,9 @@ int main(int argc, char **argv)
         fputs("usage: core_keys SIZE FOLDER [SECONDS]\n", stderr);
         return 2;
     }
-    const double seconds = argc > 3 ? strtod(argv[3], NULL) : 2;
+    uint32_t seconds = 2;
+    if (argc > 3)
+        must(parse_u32(argv[3], 1, 600, &seconds, &e), &e);
     must(parse_u32(argv[1], 0, 10000000, &rows[STORE_FULL], &e), &e);
     log_open("bench", false);
     must(key_process_start(&keyp, argv[2], &e), &e);
