@@ -2,15 +2,9 @@
  * The real certkeep-key process, confined, between scripted peers: parent, core, web and ca are
  * this test. It is killed and started again, as parent would do.
  */
-#include <fcntl.h>
-#include <ftw.h>
-#include <limits.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,6 +14,7 @@
 #include "crypto/policy.h"
 #include "src/base/fiber.h"
 #include "src/ipc/call.h"
+#include "tests/ipc/key_program.h"
 #include "tests/unit/src/key/tbs.h"
 
 #define PASSPHRASE "a long enough passphrase"
@@ -34,7 +29,7 @@ static struct {
     pid_t pid;
     int pin_fd;
     bool ready;
-    char dir[64];
+    char dir[KEY_PROGRAM_DIR_BYTES];
     struct buf envelope, spki;
 } t = {.pin_fd = -1};
 
@@ -76,46 +71,17 @@ static void wait_parent_message(void)
     watch_free(late);
 }
 
-static void pair(int out[2])
-{
-    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, out), 0);
-}
-
-static void run_program(int control)
-{
-    char exe[PATH_MAX], path[PATH_MAX + 64];
-    ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
-    if (n <= 0)
-        _exit(90);
-    exe[n] = 0;
-    char *cut = strstr(exe, "/tests/ipc/");
-    if (!cut)
-        _exit(91);
-    *cut = 0;
-    snprintf(path, sizeof path, "%s/bin/certkeep-key", exe);
-    if (dup2(control, CONTROL_FD) < 0 || fcntl(CONTROL_FD, F_SETFD, 0) < 0)
-        _exit(92);
-    execl(path, "certkeep-key", "--state", t.dir, (char *)NULL);
-    _exit(93);
-}
-
 static void start(void)
 {
     static const struct channel_events parent_events = {.message = on_parent_message};
     static const struct channel_events events = {.message = on_other_message};
     struct err e = {0};
-    int control[2];
-    pair(control);
     t.ready = false;
-    t.pid = fork();
-    assert_true(t.pid >= 0);
-    if (t.pid == 0)
-        run_program(control[1]);
-    close(control[1]);
-    t.parent = channel_new(t.loop, PROC_PARENT, PROC_KEY, 0, control[0], &parent_events, NULL);
+    t.parent = channel_new(t.loop, PROC_PARENT, PROC_KEY, 0, key_program_start(t.dir, &t.pid),
+                           &parent_events, NULL);
     for (size_t i = 0; i < PEERS; i++) {
         int ends[2];
-        pair(ends);
+        key_program_pair(ends);
         t.peer[i] = channel_new(t.loop, peer_names[i], PROC_KEY, 0, ends[0], &events, NULL);
         const struct msg_PEER m = {.process = peer_names[i], .instance = 0, .fd = ends[1]};
         assert_int_equal(send_PEER(t.parent, &m, &e), 0);
@@ -376,20 +342,9 @@ static int setup(void **state)
     t.loop = loop_new();
     t.envelope = BUF(16384);
     t.spki = BUF(2048);
-    snprintf(t.dir, sizeof t.dir, "/tmp/certkeep-key-XXXXXX");
-    assert_non_null(mkdtemp(t.dir));
-    if (geteuid() == 0)
-        assert_int_equal(chown(t.dir, PROCESS_UID_BASE + 1, PROCESS_UID_BASE + 1), 0);
+    key_program_make_dir(t.dir);
     start();
     return 0;
-}
-
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
-{
-    (void)st;
-    (void)kind;
-    (void)at;
-    return remove(path);
 }
 
 static int teardown(void **state)
@@ -401,7 +356,7 @@ static int teardown(void **state)
     buf_free(&t.envelope);
     buf_free(&t.spki);
     loop_free(t.loop);
-    nftw(t.dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    key_program_remove_dir(t.dir);
     return 0;
 }
 

@@ -3,17 +3,11 @@
  * message there is, and asks for every purpose with every envelope and blob it could have seen. All
  * it gets is what web itself gets: a TLS 1.3 server signature with the UI's own key.
  */
-#include <fcntl.h>
-#include <ftw.h>
-#include <limits.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,6 +16,7 @@
 #include "crypto/policy.h"
 #include "src/ipc/call.h"
 #include "src/ipc/packet.h"
+#include "tests/ipc/key_program.h"
 #include "tests/unit/src/key/tbs.h"
 
 #define WAIT_MS 60000
@@ -37,7 +32,7 @@ static struct {
     pid_t pid;
     int web;
     uint32_t id;
-    char dir[64];
+    char dir[KEY_PROGRAM_DIR_BYTES];
     struct buf envelope[ENVELOPES], text[TEXTS];
 } t;
 
@@ -50,31 +45,11 @@ static void on_parent_message(struct channel *c, struct msg *m, void *arg)
     loop_stop(t.loop);
 }
 
-static void pair(int out[2])
-{
-    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, out), 0);
-}
-
-static void run_program(int control)
-{
-    char exe[PATH_MAX] = "", path[PATH_MAX + 64];
-    char *cut =
-        readlink("/proc/self/exe", exe, sizeof exe - 1) > 0 ? strstr(exe, "/tests/ipc/") : NULL;
-    if (cut == NULL)
-        _exit(91);
-    *cut = 0;
-    snprintf(path, sizeof path, "%s/bin/certkeep-key", exe);
-    if (dup2(control, CONTROL_FD) < 0 || fcntl(CONTROL_FD, F_SETFD, 0) < 0)
-        _exit(92);
-    execl(path, "certkeep-key", "--state", t.dir, (char *)NULL);
-    _exit(93);
-}
-
 static int give_peer(enum process who)
 {
     struct err e = {0};
     int ends[2];
-    pair(ends);
+    key_program_pair(ends);
     const struct msg_PEER m = {.process = who, .instance = 0, .fd = ends[1]};
     assert_int_equal(send_PEER(t.parent, &m, &e), 0);
     close(ends[1]);
@@ -176,7 +151,6 @@ static int setup(void **state)
     static const struct channel_events parent_events = {.message = on_parent_message};
     static const struct channel_events no_events = {0};
     struct err e = {0};
-    int control[2];
     (void)state;
     t.web = -1;
     t.id = 1;
@@ -185,17 +159,9 @@ static int setup(void **state)
         t.envelope[i] = BUF(16384);
     for (size_t i = 0; i < TEXTS; i++)
         t.text[i] = BUF(8192);
-    snprintf(t.dir, sizeof t.dir, "/tmp/certkeep-captured-XXXXXX");
-    assert_non_null(mkdtemp(t.dir));
-    if (geteuid() == 0)
-        assert_int_equal(chown(t.dir, PROCESS_UID_BASE + 1, PROCESS_UID_BASE + 1), 0);
-    pair(control);
-    t.pid = fork();
-    assert_true(t.pid >= 0);
-    if (t.pid == 0)
-        run_program(control[1]);
-    close(control[1]);
-    t.parent = channel_new(t.loop, PROC_PARENT, PROC_KEY, 0, control[0], &parent_events, NULL);
+    key_program_make_dir(t.dir);
+    t.parent = channel_new(t.loop, PROC_PARENT, PROC_KEY, 0, key_program_start(t.dir, &t.pid),
+                           &parent_events, NULL);
     assert_int_equal(loop_run(t.loop, &e), 0); /* READY */
     t.core = channel_new(t.loop, PROC_CORE, PROC_KEY, 0, give_peer(PROC_CORE), &no_events, NULL);
     OWN(reply_done)
@@ -205,14 +171,6 @@ static int setup(void **state)
         fail_msg("%s", e.text);
     make_envelopes();
     return 0;
-}
-
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
-{
-    (void)st;
-    (void)kind;
-    (void)at;
-    return remove(path);
 }
 
 static int teardown(void **state)
@@ -229,7 +187,7 @@ static int teardown(void **state)
     for (size_t i = 0; i < TEXTS; i++)
         buf_free(&t.text[i]);
     loop_free(t.loop);
-    nftw(t.dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    key_program_remove_dir(t.dir);
     return 0;
 }
 
