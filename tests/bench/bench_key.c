@@ -17,6 +17,7 @@
 
 #include "src/base/fiber.h"
 #include "src/base/log.h"
+#include "src/base/str.h"
 #include "src/ipc/call.h"
 #include "src/key/activate.h"
 #include "src/key/keys.h"
@@ -28,7 +29,7 @@
 
 static struct vault vault;
 static struct buf envelope, spki, tbs;
-static double seconds = 2;
+static uint32_t seconds = 2;
 
 static struct {
     struct loop *loop;
@@ -252,8 +253,9 @@ static void print_row(const char *what, struct rate r, struct rate bare)
 int main(int argc, char **argv)
 {
     static char state[] = "/tmp/certkeep-bench-XXXXXX";
+    struct err e = {0};
     if (argc > 1)
-        seconds = strtod(argv[1], NULL);
+        must(parse_u32(argv[1], 1, 3600, &seconds, &e), &e);
     log_open("bench", false);
     if (!mkdtemp(state) ||
         (geteuid() == 0 && chown(state, PROCESS_UID_BASE + 1, PROCESS_UID_BASE + 1) < 0))
