@@ -87,10 +87,11 @@ int sign_prepare(enum sign_scheme scheme, struct blob tbs, struct sign_work *w, 
     if (!m)
         return err_set(e, ERR_INPUT, "scheme: unknown signature scheme %u", (unsigned)scheme);
     w->how = m;
-    w->message = m->hash_bits ? (struct blob){0} : tbs;
+    w->message = tbs;
     w->hashed_n = 0;
     if (!m->hash_bits)
         return 0;
+    w->message = BLOB(NULL, 0);
     _Static_assert(sizeof w->hashed >= sizeof info_sha384 + EVP_MAX_MD_SIZE, "prefix and hash");
     if (m->prefix_n)
         memcpy(w->hashed, m->prefix, m->prefix_n);

@@ -12,7 +12,7 @@
 /* Replaces a text member by a copy; NULL empties it. */
 static inline void text_set(char **member, const char *text)
 {
-    char *copy = xstrdup(text);
+    char *copy = text ? xstrdup(text) : NULL;
     free(*member);
     *member = copy;
 }
