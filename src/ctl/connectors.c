@@ -12,7 +12,7 @@ static int kind_schema(struct ctl *c, const char *kind, json_t **out, struct err
     OWN(own_mem)
     char *record = xasprintf("connector.%s", kind);
 
-    if (!*kind || strspn(kind, "abcdefghijklmnopqrstuvwxyz0123456789_") != strlen(kind))
+    if (!kind || !*kind || strspn(kind, "abcdefghijklmnopqrstuvwxyz0123456789_") != strlen(kind))
         return err_set(e, ERR_INPUT, "kind: expected one of those certkeep connector kinds lists");
     return record_schema(c, record, out, e);
 }

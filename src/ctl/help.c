@@ -92,12 +92,12 @@ static int help_noun(const char *noun, struct err *e)
 int help_run(struct ctl *c, struct err *e)
 {
     size_t used;
-    const struct command *k;
+    const char *noun = ctl_word(c, 0);
 
-    if (!ctl_word(c, 0))
+    if (!noun)
         return help_all(e);
-    k = command_find(ctl_word(c, 0), ctl_word(c, 1), &used);
-    return k ? help_command(k, e) : help_noun(ctl_word(c, 0), e);
+    const struct command *k = command_find(noun, ctl_word(c, 1), &used);
+    return k ? help_command(k, e) : help_noun(noun, e);
 }
 
 /* Second words of a noun, and options, per first word: plain words only, nothing is evaluated. */

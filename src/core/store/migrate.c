@@ -55,8 +55,13 @@ static int step(struct db *db, struct err *e)
                        STORE_VERSION);
     if (version == STORE_VERSION)
         return 0;
-    if (version > 0 && steps[version](t, e) < 0)
-        return err_wrap(e, "migrate from version %u", version);
+    if (version > 0) {
+        const step_fn make_next = steps[version];
+        if (!make_next)
+            return err_set(e, ERR_BUG, "no step leads on from version %u", version);
+        if (make_next(t, e) < 0)
+            return err_wrap(e, "migrate from version %u", version);
+    }
     if (version_put(t, version ? version + 1 : STORE_VERSION, e) < 0 || txn_commit(&t, e) < 0)
         return -1;
     return 1;

@@ -241,7 +241,7 @@ static int fill_plan(struct worker *w, struct step *s, const struct ngx_config *
     if (!pair && !bad[0])
         plan_set(&p->problem, "the server block does not name the certificate file of this "
                               "request, or several of one kind");
-    if (p->problem[0])
+    if (!pair || p->problem[0])
         return step_end(s, OUTCOME_NEEDS_REVIEW, CAUSE_CONFIGURATION, "%s:%u: %s", b->file, b->line,
                         p->problem);
     if (w->request.key_path && w->request.key_path[0] && !str_eq(w->request.key_path, pair->key))
