@@ -101,10 +101,14 @@ int module_find(const struct module *m, struct slot *out, struct err *e)
     CK_ULONG n = 0;
     /* Asking for the count first makes modules look for new slots (PKCS#11 3.0, 5.5.1). */
     CK_RV rv = m->f->C_GetSlotList(CK_TRUE, NULL, &n);
-    if (rv == CKR_OK && n <= SLOTS_MAX) {
-        n = SLOTS_MAX;
+    if (rv == CKR_OK && n > SLOTS_MAX)
+        return err_set(e, ERR_LIMIT,
+                       "the module has %lu slots with a token, at most %d: "
+                       "give this client of the HSM fewer",
+                       n, SLOTS_MAX);
+    n = SLOTS_MAX;
+    if (rv == CKR_OK)
         rv = m->f->C_GetSlotList(CK_TRUE, ids, &n);
-    }
     if (rv != CKR_OK)
         return ckr_err(rv, "C_GetSlotList", e);
     struct slot free_slot;

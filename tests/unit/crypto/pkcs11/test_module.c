@@ -40,6 +40,27 @@ static void test_module_find_sees_empty_then_named_token(void **state)
     assert_int_equal(e.code, ERR_AUTH);
 }
 
+/* As an HSM does that many clients share. */
+static CK_RV count_many_slots(CK_BBOOL with_token, CK_SLOT_ID *ids, CK_ULONG *n)
+{
+    (void)with_token;
+    assert_null(ids);
+    *n = 65;
+    return CKR_OK;
+}
+
+static void test_module_find_refuses_too_many_slots(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    struct slot slot;
+    CK_FUNCTION_LIST f = {.C_GetSlotList = count_many_slots};
+    const struct module m = {.f = &f};
+    assert_int_equal(module_find(&m, &slot, &e), -1);
+    assert_int_equal(e.code, ERR_LIMIT);
+    assert_non_null(strstr(e.text, "65 slots"));
+}
+
 static void test_token_open_refuses_wrong_pin(void **state)
 {
     (void)state;
@@ -75,6 +96,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_module_load_refuses_bad_uris),
         cmocka_unit_test(test_module_find_sees_empty_then_named_token),
+        cmocka_unit_test(test_module_find_refuses_too_many_slots),
         cmocka_unit_test(test_token_open_refuses_wrong_pin),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
