@@ -27,6 +27,16 @@ static void say(int tty, const char *text)
     }
 }
 
+/* Takes back the last character: of UTF-8, all its bytes. */
+static void drop_character(struct buf *out)
+{
+    bool more = out->n > 0;
+    while (more) {
+        out->n--;
+        more = out->n > 0 && (out->p[out->n] & 0xC0) == 0x80;
+    }
+}
+
 /*
  * Byte by byte: signals are off while the terminal is changed, so it is always put back. The
  * question comes when echo is off already: an answer typed at once is neither shown nor lost.
@@ -61,8 +71,7 @@ static int ask_hidden(int tty, const char *question, struct buf *out, struct err
         else if (c != BACKSPACE && c != DELETE)
             buf_addc(out, c);
         else
-            while (out->n && (out->p[--out->n] & 0xC0) == 0x80) /* a whole character */
-                ;
+            drop_character(out);
     }
     tcsetattr(tty, TCSAFLUSH, &was);
     say(tty, "\n");

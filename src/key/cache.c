@@ -105,6 +105,8 @@ void cache_drop(struct cache *c, struct token *t, struct blob envelope)
 
 void cache_clear(struct cache *c, struct token *t)
 {
-    while (c->oldest)
-        evict(c, t, c->oldest);
+    for (struct cache_entry *x = c->oldest, *newer; x; x = newer) {
+        newer = x->newer;
+        evict(c, t, x);
+    }
 }

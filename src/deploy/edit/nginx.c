@@ -79,7 +79,8 @@ static int read_word(struct scan *s, struct conf_node *d)
             continue;
         variable = false;
         if (c == '\\') {
-            if (++s->at < s->n && s->p[s->at] == '\n')
+            s->at++;
+            if (s->at < s->n && s->p[s->at] == '\n')
                 s->line++;
         } else if (c == '$') {
             variable = true;
