@@ -111,10 +111,7 @@ struct outgoing *outgoing_new(enum msg_type type, uint32_t id, const struct buf 
 
 /* What the kernel is told of one packet. */
 struct addressed {
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(PACKET_FDS_MAX * sizeof(int))];
-    } control;
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(PACKET_FDS_MAX * sizeof(int))];
     struct iovec iov;
 };
 
@@ -125,7 +122,7 @@ static void address(const struct outgoing *o, struct addressed *v, struct msghdr
     if (o->fd_count == 0)
         return;
     const size_t bytes = (size_t)o->fd_count * sizeof(int);
-    h->msg_control = v->control.bytes;
+    h->msg_control = v->control;
     h->msg_controllen = CMSG_SPACE(bytes);
     struct cmsghdr *c = CMSG_FIRSTHDR(h);
     assert(c); /* control has room for it */

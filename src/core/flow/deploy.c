@@ -16,7 +16,7 @@
 
 /* Where to go on after a restart: last intent, what OBSERVE found, next step. */
 static const struct {
-    int first, last; /* range of the last step with an intent */
+    enum deploy_step first, last; /* range of the last step with an intent */
     enum deploy_outcome seen;
     enum deploy_step next;
 } resume_table[] = {
@@ -245,7 +245,7 @@ static int run_steps(struct deploy *d, enum deploy_step from, struct err *e)
 static int resume(struct deploy *d, struct err *e)
 {
     struct run *r = d->run;
-    int last = (int)r->job.resume_step;
+    const enum deploy_step last = (enum deploy_step)r->job.resume_step;
     OWN(step_result_free)
     struct step_result seen = {0}, conn = {0};
     if (worker_step(d->worker, DEPLOY_CONNECT, bytes_blob(&r->job.plan), BLOB(NULL, 0), &conn, e) <
