@@ -129,10 +129,12 @@ static int fill_disk(const char *dir)
         add_cert(t, "a.example", "Issued", 1, NULL);
         if (txn_commit(&t, &e) == 0)
             added++;
-        else if (e.code != ERR_LIMIT || !strstr(e.text, "disk is full"))
-            return 5;
-        else
+        else if (e.code == ERR_LIMIT && strstr(e.text, "disk is full"))
             refused++;
+        else {
+            fprintf(stderr, "full disk: %s\n", e.text);
+            return 5;
+        }
     }
     db_close(db);
     if (refused < 3 || db_open(dir, &db, &e) < 0 || txn_begin(db, false, &t, &e) < 0)
