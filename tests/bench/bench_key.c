@@ -69,13 +69,14 @@ struct rate {
 static struct rate rate(void (*once)(void), clockid_t cpu)
 {
     unsigned n = 0;
-    double used = read_clock(cpu), begin = now(), end = begin + seconds, at = begin;
-    for (; at < end; at = now()) {
+    double used = read_clock(cpu), begin = now(), took = 0;
+    while (took < seconds) {
         for (int i = 0; i < 16; i++)
             once();
         n += 16;
+        took = now() - begin;
     }
-    return (struct rate){n / (at - begin), 1e6 * (read_clock(cpu) - used) / n};
+    return (struct rate){n / took, 1e6 * (read_clock(cpu) - used) / n};
 }
 
 /* ---- the bare module ---- */
