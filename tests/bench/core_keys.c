@@ -207,8 +207,8 @@ static void token_objects(double *first, double *last)
         if (i + 1 == TOKEN_OBJECTS / 2)
             middle = now_real();
     }
-    *first = TOKEN_OBJECTS / 2 / (middle - begin);
-    *last = TOKEN_OBJECTS / 2 / (now_real() - middle);
+    *first = TOKEN_OBJECTS / 2.0 / (middle - begin);
+    *last = TOKEN_OBJECTS / 2.0 / (now_real() - middle);
     softhsm_stop();
 }
 
