@@ -356,10 +356,10 @@ static void check_process(enum process self)
                      strerror(free_run));
         if (expect == FAILS ? got <= 0 : got != expect)
             fail_msg("%s: %s: got %s, expected %s", process_name(self), a->name,
-                     got == DIES ? "death" : strerror(got),
+                     got == DIES ? "death" : strerrordesc_np(got),
                      expect == DIES    ? "death"
                      : expect == FAILS ? "refusal"
-                                       : strerror(expect));
+                                       : strerrordesc_np(expect));
     }
     remove_place(&p);
 }
