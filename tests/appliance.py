@@ -224,6 +224,7 @@ class Appliance:
         self.token = json.loads(data)["token"]
 
     def unlock(self):
+        self.wait_state("Locked")
         self.call("POST", "/unlock", {"passphrase": self.credentials["passphrase"]}, token=False, timeout=120)
         self.wait_state("Operational")
 

@@ -43,13 +43,19 @@ static void on_message(struct channel *c, struct msg *m, void *arg)
     }
 }
 
+static void worker_lost(struct worker *w)
+{
+    if (!w->gone)
+        w->run->core->lost++;
+    w->gone = true;
+}
+
 static void on_closed(struct channel *c, const struct err *why, void *arg)
 {
     struct worker *w = arg;
     (void)c;
     (void)why;
-    w->gone = true;
-    w->run->core->lost++;
+    worker_lost(w);
     if (w->waiting) {
         struct fiber *f = w->waiting;
         w->waiting = NULL;
@@ -142,7 +148,11 @@ static int begin(struct worker *w, const struct server *s, struct blob request,
                                  .spki = spki};
     if (buf_check(&server, "server record", e) < 0)
         return -1;
-    return send_DEPLOY_BEGIN(w->channel, &m, e);
+    OWN(reply_done)
+    struct reply r = {0};
+    if (w->gone)
+        return err_set(e, ERR_NETWORK, "the deploy worker ended before it began");
+    return call_DEPLOY_BEGIN(w->channel, &m, MSG_DONE, START_TIMEOUT_MS, &r, e);
 }
 
 int worker_start(struct run *r, const struct server *s, struct blob request, struct blob chain_pem,
@@ -186,12 +196,20 @@ int worker_step(struct worker *w, enum deploy_step step, struct blob plan, struc
                 struct step_result *out, struct err *e)
 {
     struct msg_DEPLOY_STEP m = {.step = step, .plan = plan, .bundle = bundle};
+    /* A dead worker does not come back: a call would wait for it. */
+    if (w->gone || !channel_open(w->channel))
+        return err_set(e, ERR_NETWORK, "the deploy worker ended before step %s",
+                       deploy_step_title(step));
     OWN(reply_done)
     struct reply r = {0};
     struct msg_DEPLOY_RESULT got;
     if (call_DEPLOY_STEP(w->channel, &m, MSG_DEPLOY_RESULT, STEP_TIMEOUT_MS, &r, e) < 0 ||
-        get_DEPLOY_RESULT(&r.msg, &got, e) < 0)
+        get_DEPLOY_RESULT(&r.msg, &got, e) < 0) {
+        /* The call may know of a death before the channel's event tells it. */
+        if (e->code == ERR_NETWORK)
+            worker_lost(w);
         return err_wrap(e, "deploy worker: %s", deploy_step_title(step));
+    }
     if (got.cause >= CAUSE_COUNT)
         return err_set(e, ERR_BUG, "deploy worker answered with cause %u", got.cause);
     *out = (struct step_result){.outcome = got.outcome, .cause = got.cause};

@@ -155,6 +155,7 @@ test('many at once: tag, and configure as a named batch with a result for each',
   await page.getByRole('dialog').getByRole('button', { name: 'Configure' }).click();
   await page.getByRole('dialog', { name: 'Configure: 3 done, 0 refused' }).waitFor();
   await go(page, '/certificates?filter=batch:equals:Wave 1&columns=name,batch,renewal');
+  await rows(page).filter({ hasText: 'manual' }).nth(2).waitFor();
   assert.equal(await rows(page).filter({ hasText: 'manual' }).count(), 3);
   await done();
 });
