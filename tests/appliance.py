@@ -79,7 +79,8 @@ class Appliance:
                 "--static", str(static), "--listen-https", f"{self.address}:{self.port}",
                 "--listen-http01", f"{self.http01_address}:{self.http01}", *self.extra]
         self.log = open(self.log_path, "ab")
-        self.process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=self.log, stdin=subprocess.DEVNULL)
+        self.process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=self.log, stdin=subprocess.DEVNULL,
+                                        start_new_session=True)  # Control-C is for the test, which then stops it
         threading.Thread(target=self._read_console, daemon=True).start()
         self.wait_state(lambda s: s in ("Unprovisioned", "Locked", "Operational", "Degraded"))
 

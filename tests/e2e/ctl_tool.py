@@ -37,26 +37,29 @@ class Tool:
              stdin=json.dumps({"username": "alice", "password": PASSWORD}))
 
     def on_terminal(self, words, answers, width=100):
-        """Runs on a terminal of its own; answers follow the questions. Returns status and all that was seen."""
-        fd, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
-        child = subprocess.Popen(["setsid", "--ctty", "--wait", PROGRAM, *words], stdin=slave, stdout=slave, stderr=slave,
-                                 env={**self.env, "TERM": "xterm"})
-        os.close(slave)
-        seen = b""
-        todo = list(answers)
-        while True:
-            try:
-                part = os.read(fd, 4096)
-            except OSError:
-                break
-            if not part:
-                break
-            seen += part
-            if todo and todo[0][0].encode() in seen[seen.rfind(b"\n") + 1:]:
-                os.write(fd, todo.pop(0)[1].encode())
-        os.close(fd)
-        return child.wait(timeout=30), seen.decode()
+        return on_terminal([PROGRAM, *words], answers, width, env={**self.env, "TERM": "xterm"})
+
+
+def on_terminal(argv, answers, width=100, **kw):
+    """Runs on a terminal of its own; answers follow the questions. Returns status and all that was seen."""
+    fd, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
+    child = subprocess.Popen(["setsid", "--ctty", "--wait", *argv], stdin=slave, stdout=slave, stderr=slave, **kw)
+    os.close(slave)
+    seen = b""
+    todo = list(answers)
+    while True:
+        try:
+            part = os.read(fd, 4096)
+        except OSError:
+            break
+        if not part:
+            break
+        seen += part
+        if todo and todo[0][0].encode() in seen[seen.rfind(b"\n") + 1:]:
+            os.write(fd, todo.pop(0)[1].encode())
+    os.close(fd)
+    return child.wait(timeout=30), seen.decode()
 
 
 @pytest.fixture
