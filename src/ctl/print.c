@@ -108,7 +108,7 @@ static const struct {
     {"✓", "+", "\033[32m",
      "|Operational|ok|Active|Ready|Deployed|Issued|Certificate Issued|Done|done|No Change|"},
     {"✗", "x", "\033[31m",
-     "|failed|Failed|Error|bad|denied|Unreachable|Auth Failed|Deployment Failed|Rejected|"},
+     "|failed|Failed|Error|bad|denied|Unreachable|Auth Failed|Deployment Failed|Rejected|refused|"},
     {"!", "!", "\033[33m",
      "|warn|Degraded|Locked|Unprovisioned|Unverified|Needs Approval|Rolled Back|rolled "
      "back|Revoked|"

@@ -230,6 +230,26 @@ static int fetch(struct ctl *c, const char *query, size_t want, json_t **out, st
     return 0;
 }
 
+int show_matching(struct ctl *c, const struct noun *n, const char *columns, json_t **items,
+                  struct err *e)
+{
+    OWN(own_json)
+    json_t *schema = NULL;
+    OWN(own_json)
+    json_t *page = NULL;
+    OWN(buf_free)
+    struct buf query = BUF(32768);
+
+    if (record_schema(c, n->schema, &schema, e) < 0 || list_query(c, n, schema, 500, &query, e) < 0)
+        return -1;
+    buf_addf(&query, "&columns=%s", columns);
+    if (buf_check(&query, "the list's options", e) < 0 ||
+        fetch(c, buf_cstr(&query), SIZE_MAX, &page, e) < 0)
+        return -1;
+    *items = json_incref(json_object_get(page, "items"));
+    return 0;
+}
+
 /* The columns of the answer but id, which always comes last. */
 static json_t *page_columns(const json_t *page)
 {

@@ -8,6 +8,9 @@ int show_record(struct ctl *c, const json_t *schema, const json_t *record, const
                 struct err *e);
 /* A list with the options of lists: one page, or all. */
 int show_list(struct ctl *c, const struct noun *n, struct err *e);
+/* The rows that --filter and --search choose, with these columns; the caller owns *items. */
+int show_matching(struct ctl *c, const struct noun *n, const char *columns, json_t **items,
+                  struct err *e);
 /* items[] as a table of these members (NULL-ended pairs: member, head); state: a member or NULL. */
 int show_items(struct ctl *c, const json_t *items, const char *const *columns, const char *state,
                struct err *e);

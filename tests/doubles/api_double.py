@@ -323,6 +323,14 @@ class Double:
         row = self.add("connectors", name=data["name"], type=data["type"])
         return 201, {}, "json", row | {"settings": data["settings"], "job": self.job_of_action}
 
+    def on_certs_batch(self, data, groups, query):
+        rows = {r["id"]: r for r in self.records["certificates"]}
+        items = [{"id": i, "name": rows[i]["name"] if i in rows else "", "ok": i in rows and not rows[i]["ignored"]} for i in data["ids"]]
+        for i in items:
+            i |= {"job": self.job_of_action} if i["ok"] and data["action"] == "renew" else {} if i["ok"] else {"error": "it is ignored"}
+        done = sum(i["ok"] for i in items)
+        return 200, {}, "json", {"items": items, "done": done, "refused": len(items) - done}
+
     def on_ca_root(self, data, groups, query):
         return 200, {}, "application/x-pem-file", self.pem.read_bytes()
 

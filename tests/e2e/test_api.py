@@ -215,19 +215,21 @@ def test_batch(w):
     def batch(action, **more):
         answer = w.c.call("certs_batch", 200, body={"ids": ids, "action": action, **more}).value
         assert answer["refused"] + answer["done"] == 4 and [i["id"] for i in answer["items"]] == ids
+        assert [i["name"] for i in answer["items"]] == ["b0.example", "b1.example", "b2.example", ""]
         assert not answer["items"][3]["ok"] and answer["items"][3]["error"]
         return answer
 
     for body, field in (({"ids": ids, "action": "explode"}, "action"), ({"ids": [], "action": "issue"}, "ids"),
                         ({"ids": ids, "action": "tag"}, "tags"), ({"ids": ids, "action": "configure"}, "settings"),
+                        ({"ids": ids, "action": "configure", "settings": {"renew_days": 9}}, "batch_name"),
                         ({"action": "issue"}, "ids"), ({"ids": ids}, "action")):
         w.c.refuse("certs_batch", 400, field=field, body=body)
     assert batch("tag", tags=["blue", "green"], batch_name="spring")["done"] == 3
     row = w.a.get(f"/certificates/{made[0]}")
     assert row["batch"] == "spring" and row["tags"] == ["blue", "green"]
     assert batch("issue")["done"] == 0  # not configured
-    assert batch("configure", settings={"connector": w.ca["id"], "deployment_type": "manual"})["done"] == 3
-    assert batch("configure", settings={"key_alg": "rsa-1"})["done"] == 0
+    assert batch("configure", settings={"connector": w.ca["id"], "deployment_type": "manual"}, batch_name="spring")["done"] == 3
+    assert batch("configure", settings={"key_alg": "rsa-1"}, batch_name="spring")["done"] == 0
     assert batch("ignore")["done"] == 3
     assert batch("unignore")["done"] == 3
     for item in batch("issue")["items"][:3]:

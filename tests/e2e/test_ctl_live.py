@@ -188,6 +188,17 @@ def test_plan_is_approved_deployed_and_rolled_back(web, ready, machine):
     assert machine.served(8443, "blog.example") == old
 
 
+def test_many_at_once(web, ready, machine):
+    old = machine.served(8443, "blog.example")
+    assert "0 refused" in ready("cert", "batch", "configure", "--filter", "Scan Port is 8443", "approval=automatic", "--batch-name", "Wave 1", "--yes")
+    rows = ready.json("cert", "list", "--filter", "batch:equals:Wave 1", "--columns", "name,approval")["items"]
+    assert ("blog.example", "automatic") in [(r["name"], r["approval"]) for r in rows]
+    said = ready("cert", "batch", "deploy", "blog.example", "0" * 20, status=CONFLICT)
+    assert "1 of 2 certificates were refused" in said
+    job = ready.json("cert", "show", "blog.example")["job"]
+    assert ready("job", "wait", job).rstrip().endswith("✓ Done") and machine.served(8443, "blog.example") != old
+
+
 def test_jobs_tell_their_story(shop, ready, appliance):
     row = ready.json("job", "list", "--filter", "kind:equals:deploy", "--sort", "created_at", "--limit", "1")["items"][0]
     assert "Steps:" in ready("job", "show", row["id"])

@@ -96,14 +96,14 @@ function certWork(kind, word) {
 function batch(c) {
   const items = c.body.ids.map((id) => {
     const r = find('cert', id);
-    if (['renew', 'deploy'].includes(c.body.action) && !r.server) return { id, ok: false, error: `Server: choose the server of ${r.name} first` };
+    if (['renew', 'deploy'].includes(c.body.action) && !r.server) return { id, name: r.name, ok: false, error: `Server: choose the server of ${r.name} first` };
     if (c.body.action === 'tag') r.tags = [...new Set([...r.tags, ...c.body.tags])];
     if (c.body.action === 'ignore') Object.assign(r, { ignored: true, readiness: 'Ignored' });
     if (c.body.action === 'configure') Object.assign(r, c.body.settings);
     if (c.body.batch_name) r.batch = c.body.batch_name;
     const job = ['renew', 'deploy'].includes(c.body.action) ? certWork(c.body.action === 'renew' ? 'issue' : 'deploy', 'Renew')({ id, body: {} }).body.job : undefined;
     changed('cert', r);
-    return { id, ok: true, ...(job ? { job } : {}) };
+    return { id, name: r.name, ok: true, ...(job ? { job } : {}) };
   });
   return { body: { items, done: items.filter((i) => i.ok).length, refused: items.filter((i) => !i.ok).length } };
 }

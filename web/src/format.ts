@@ -70,7 +70,7 @@ const TONES: Record<string, [Tone, string]> = {
   'Configuration Pending': ['warn', '!'], 'Bot Unassigned': ['warn', '!'], Unverified: ['warn', '?'], Degraded: ['warn', '!'],
   Locked: ['warn', '●'], 'Rolled Back': ['bad', '↺'], 'rolled back': ['bad', '↺'], Failed: ['bad', '✕'], failed: ['bad', '✕'],
   'Deployment Failed': ['bad', '✕'], Rejected: ['bad', '✕'], Error: ['bad', '✕'], Unreachable: ['bad', '✕'],
-  'Auth Failed': ['bad', '✕'], Revoked: ['bad', '✕'], denied: ['bad', '✕'], Expired: ['bad', '!'],
+  'Auth Failed': ['bad', '✕'], Revoked: ['bad', '✕'], denied: ['bad', '✕'], refused: ['bad', '✕'], Expired: ['bad', '!'],
 };
 export function tone(word: string): [Tone, string] {
   return TONES[word] ?? ['soft', '·'];

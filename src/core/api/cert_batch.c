@@ -4,6 +4,7 @@
 #include "src/base/own.h"
 #include "src/base/str.h"
 #include "src/core/api/api.h"
+#include "src/core/flow/parts.h"
 
 #define BATCH_MAX 1000
 #define TAGS_MAX 64
@@ -108,11 +109,21 @@ static int put_name(struct api *a, const char *name, struct err *e)
     return txn_commit(&t, e);
 }
 
+/* Read before the action: a certificate that is deleted had a name. */
+static void add_name(struct api *a, const char *id, json_t *o)
+{
+    OWN(own_cert)
+    struct cert c = {0};
+    struct err gone = {0};
+    json_put_str(o, "name", load(a->core, TABLE_CERT, id, &c, &gone) == 0 ? text_of(c.name) : "");
+}
+
 static json_t *one(struct api *a, const char *id, const struct batch *b, const struct action *act)
 {
     struct err why = {0};
     json_t *o = json_object();
     json_put_str(o, "id", id);
+    add_name(a, id, o);
     int rc = str_copy(a->param, sizeof a->param, id, &why);
     if (rc == 0 && b->name[0])
         rc = put_name(a, b->name, &why);
@@ -160,6 +171,10 @@ static int check(const struct strs *ids, const struct batch *b, const char *name
         return err_set(e, ERR_INPUT, "ids: name at least one certificate");
     if (actions[k].run == configure && b->settings == NULL)
         return err_set(e, ERR_INPUT, "settings: needed to configure, as for one certificate");
+    if (actions[k].run == configure && b->name[0] == '\0')
+        return err_set(
+            e, ERR_INPUT,
+            "batch_name: needed to configure, so that these certificates are found again");
     if (actions[k].run == tag && b->tags.n == 0)
         return err_set(e, ERR_INPUT, "tags: name at least one");
     *out = &actions[k];

@@ -153,7 +153,12 @@ test('many at once: tag, and configure as a named batch with a result for each',
   await page.getByLabel('Batch Name').fill('Wave 1');
   await page.getByLabel('Renewal').selectOption('manual');
   await page.getByRole('dialog').getByRole('button', { name: 'Configure' }).click();
-  await page.getByRole('dialog', { name: 'Configure: 3 done, 0 refused' }).waitFor();
+  const result = page.getByRole('dialog', { name: 'Configure: 3 done, 0 refused' });
+  await result.waitFor();
+  assert.equal(await result.getByRole('list', { name: 'Result for each' }).getByRole('listitem').filter({ hasText: 'done' }).count(), 3);
+  await axe(page, 'result of a batch');
+  await result.getByRole('button', { name: 'All of batch Wave 1' }).click();
+  await page.waitForURL(/batch%3Aequals%3AWave/);
   await go(page, '/certificates?filter=batch:equals:Wave 1&columns=name,batch,renewal');
   await rows(page).filter({ hasText: 'manual' }).nth(2).waitFor();
   assert.equal(await rows(page).filter({ hasText: 'manual' }).count(), 3);

@@ -4,8 +4,8 @@ import { api, detailOf, type Schemas } from '../api';
 import { plural } from '../format';
 import { Form } from '../form';
 import { useSchema } from '../load';
-import { Link } from '../router';
-import { Loading, Trouble } from '../ui/bits';
+import { Link, navigate } from '../router';
+import { Loading, Pill, Trouble } from '../ui/bits';
 import { Dialog } from '../ui/dialog';
 import { CERT_SHAPE } from './cert-form';
 
@@ -49,7 +49,7 @@ export function BatchDialog({ action, ids, done, onClose }: Props) {
     }
     setBusy(false);
   };
-  if (result) return <Result title={title} result={result} onClose={onClose} />;
+  if (result) return <Result title={title} name={name.trim()} result={result} onClose={onClose} />;
   const batchName = (
     <div class="field">
       <label for={`${id}n`}>Batch Name{action === 'configure' && <span class="req" aria-hidden="true"> required</span>}</label>
@@ -92,15 +92,26 @@ export function BatchDialog({ action, ids, done, onClose }: Props) {
   );
 }
 
-function Result({ title, result, onClose }: { title: string; result: Schemas['BatchResult']; onClose: () => void }) {
-  const refused = result.items.filter((i) => !i.ok);
+/* What became of each, refused ones first; a named batch is found again by its name. */
+function Result({ title, name, result, onClose }: { title: string; name: string; result: Schemas['BatchResult']; onClose: () => void }) {
+  const items = [...result.items].sort((a, b) => Number(a.ok) - Number(b.ok));
+  const batch = new URLSearchParams({ filter: `batch:equals:${name}` }).toString();
   return (
     <Dialog title={`${title}: ${result.done} done, ${result.refused} refused`} onClose={onClose}>
-      {refused.length > 0 && (
-        <ul class="plain rows">{refused.map((i) => <li key={i.id}><Link to={`/certificates/${i.id}`} class="mono">{i.id}</Link><span class="bad grow">{i.error}</span></li>)}</ul>
-      )}
-      <p>{result.items.some((i) => i.job) ? 'The work goes on as jobs.' : 'All of it is done.'}</p>
-      <div class="bar end"><button type="button" class="btn primary" onClick={onClose}>Close</button></div>
+      <p>{result.items.some((i) => i.job) ? 'The work goes on as jobs.' : result.done ? 'What was not refused is done.' : 'Nothing was changed.'}</p>
+      <ul class="plain rows results" aria-label="Result for each">
+        {items.map((i) => (
+          <li key={i.id}>
+            <Link to={`/certificates/${i.id}`}>{i.name || i.id}</Link>
+            <span class="grow">{i.error && <span class="bad">{i.error}</span>}</span>
+            {i.job ? <Link to={`/jobs/${i.job}`}>Open the job</Link> : <Pill word={i.ok ? 'done' : 'refused'} />}
+          </li>
+        ))}
+      </ul>
+      <div class="bar end">
+        {name && <button type="button" class="btn" onClick={() => { onClose(); navigate(`/certificates?${batch}`); }}>All of batch {name}</button>}
+        <button type="button" class="btn primary" onClick={onClose}>Close</button>
+      </div>
     </Dialog>
   );
 }
