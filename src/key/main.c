@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "crypto/wiped_heap.h"
 #include "src/base/log.h"
 #include "src/base/own.h"
 #include "src/ipc/call.h"
@@ -132,7 +133,7 @@ int main(int argc, char **argv)
         return usage();
     log_open("key", false);
     struct err e = {0};
-    int rc = run(state, module, &e);
+    int rc = wiped_heap(&e) < 0 ? -1 : run(state, module, &e);
     if (rc < 0)
         log_error("key.end", "why=%s", log_q(e.text));
     vault_done(&self.vault);
