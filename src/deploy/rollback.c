@@ -210,7 +210,10 @@ int step_commit(struct worker *w, struct step *s, struct err *e)
     buf_add_str(&b, rollback_disarm);
     buf_add_str(&b, "[ ! -e \"$DIR/fired\" ] || exit 0\n");
     add_tidy(&b, p);
-    if (p->files) {
+    if (str_eq(p->old_leaf, p->new_leaf)) {
+        /* What was there is what is there: earlier backups are worth more than one of it. */
+        buf_add_str(&b, "[ -z \"$JOB\" ] || rm -rf -- \"$DIR\"\n");
+    } else if (p->files) {
         buf_add_str(&b,
                     ": >\"$DIR/committed\"\ncut -f1 \"$DIR/manifest\" | sed 1d >\"$DIR/paths\"\n");
         buf_add_str(&b, prune);
@@ -221,6 +224,8 @@ int step_commit(struct worker *w, struct step *s, struct err *e)
     if (strstr(buf_cstr(&o.out), "fired\n"))
         return step_end(s, OUTCOME_ROLLED_BACK, CAUSE_VERIFICATION,
                         "The server's own timer put the old files back before the commit");
+    if (str_eq(p->old_leaf, p->new_leaf))
+        return step_end(s, OUTCOME_OK, CAUSE_NONE, "Committed; the same leaf needs no backup");
     return step_end(s, OUTCOME_OK, CAUSE_NONE, "Committed; the backup stays in %s", p->backup_dir);
 }
 

@@ -136,7 +136,8 @@ int step_plan(struct worker *w, struct step *s, struct err *e)
         return err_set(e, ERR_BUG, "a plan needs a new certificate and a discovered endpoint");
     if (p->problem[0])
         return step_end(s, OUTCOME_NEEDS_REVIEW, CAUSE_CONFIGURATION, "%s", p->problem);
-    if (str_eq(p->old_leaf, p->new_leaf) && str_eq(p->served_leaf, p->new_leaf))
+    bool same = str_eq(p->old_leaf, p->new_leaf) && str_eq(p->served_leaf, p->new_leaf);
+    if (same && !w->request.redeploy)
         return step_end(s, OUTCOME_NO_CHANGE, CAUSE_NONE,
                         "The certificate is already configured and served at %s", p->where);
     if (check_material(w, p, e) < 0 || describe(w, s, &d, e) < 0)
@@ -161,7 +162,7 @@ int step_plan(struct worker *w, struct step *s, struct err *e)
     if (asks && !w->request.accept_risks)
         return step_end(s, OUTCOME_NEEDS_REVIEW, CAUSE_POLICY,
                         "The plan has risks a person must accept first");
-    return step_end(s, OUTCOME_OK, CAUSE_NONE,
+    return step_end(s, same ? OUTCOME_NO_CHANGE : OUTCOME_OK, CAUSE_NONE,
                     p->files ? "Replace %u files at %s and reload"
                              : "Reload: the files are in place already (%u to write, %s)",
                     p->files, p->where);

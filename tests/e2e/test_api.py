@@ -196,6 +196,12 @@ def test_deployment(w):
     assert w.host.served(8443, "blog.example") == before
     w.c.call("certs_update", 200, body={"approval": "automatic"}, **one)
     w.c.work("certs_deploy", **one)
+    w.c.refuse("certs_retry", 409, "nothing to retry", **one)
+    w.host.break_config()
+    w.c.work("certs_redeploy", want="Failed", body={}, **one)
+    w.host.mend_config()
+    w.c.work("certs_retry", **one)
+    w.c.refuse("certs_redeploy", 400, field="dry_run", body={"dry_run": "yes"}, **one)
     w.c.work("certs_rollback", **one)
     assert w.host.served(8443, "blog.example") == before
 

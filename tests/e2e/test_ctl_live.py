@@ -215,6 +215,9 @@ def test_failed_job_gives_reason_and_status(web, ready, machine, appliance):
         machine.mend_config()
     row = current(appliance, {"id": web}, "other.example")
     assert row["readiness"] == "Deployment Failed" and row["failure"]
+    assert "Redeploy other.example" in ready("cert", "redeploy", "--dry-run", "other.example")
+    assert ready("cert", "retry", "other.example").rstrip().endswith("✓ Done")
+    assert current(appliance, {"id": web}, "other.example")["readiness"] == "Ready"
 
 
 def test_connector_life(ready):

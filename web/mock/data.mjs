@@ -44,7 +44,7 @@ export const planOf = (name, loc) => `/etc/nginx/tls/${name}.crt\n- leaf ${sha(n
 export function newJob(kind, title, more = {}) {
   const steps = STEP_NAMES[kind].map(([name, t]) => ({ name, title: t, state: 'waiting', started_at: null, finished_at: null, text: '', evidence: '' }));
   return add('job', {
-    kind, title, state: 'Queued', step: '', cert: '', server: '', order: '', connector: '', follows: '', key: '', requested_by: 'alice', dry_run: false, approved: false,
+    kind, title, state: 'Queued', step: '', cert: '', server: '', order: '', connector: '', follows: '', key: '', requested_by: 'alice', dry_run: false, redeploy: false, unchanged: false, approved: false,
     approved_by: '', cancelling: false, attempts: 1, next_at: null, started_at: null, finished_at: null, error: '', cause: '', advice: '', plan_text: '', risks: [],
     steps, journal: [], log: [], follows_up: [], created_at: iso(Date.now()), updated_at: iso(Date.now()), ...more,
   });

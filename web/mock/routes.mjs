@@ -123,6 +123,18 @@ const TEXT = (c) => `Certificate:\n    Data:\n        Version: 3 (0x2)\n        
 const link = (subject, issuer, c, more = {}) => ({ subject, issuer, serial: c.serial, not_before: c.not_before, not_after: c.not_after, sig_alg: 'SHA256ECDSA', key: 'P-256', fingerprint: sha(subject), names: [], findings: [], ...more });
 const parts = [['hsm', 'HSM', 'softhsm, token certkeep, 3 sessions'], ['store', 'Store', '180 certificates, 28 jobs'], ['audit', 'Audit chain', '240 records, last head signed 4 minutes ago'], ['ca', 'CA process', 'running'], ['web', 'Web process', 'running'], ['clock', 'Clock', 'the clock is 41 s behind the CA Example ACME']];
 
+function retryJob(j, step) {
+  const cert = find('cert', j.cert);
+  Object.assign(j, { error: '', advice: '', cause: '', attempts: j.attempts + 1, finished_at: null, cancelling: false });
+  if (cert) { cert.readiness = 'Deployment Pending'; changed('cert', cert); }
+  run(j, Math.max(0, j.steps.findIndex((s) => s.name === step)));
+  return work(j);
+}
+function retryCert(c) {
+  const j = find('job', find('cert', c.id).job);
+  return j && ['Failed', 'Rolled Back', 'Cancelled'].includes(j.state) ? retryJob(j) : bad(409, 'conflict', `the job is ${j?.state ?? 'none'}: nothing to retry`);
+}
+
 export const routes = [
   ['GET', P('/state'), ({ appliance: a }) => ({ body: { state: a.state, version: '1.0.0', names: ['certkeep.corp.example'], detail: a.detail } })],
   ['POST', P('/setup'), ({ body, appliance: a }) => {
@@ -148,7 +160,7 @@ export const routes = [
   ['POST', P('/certificates/batch'), batch],
   ...crud('cert', '/certificates', 'name', { patched: (r) => { if (r.server && r.readiness === 'Configuration Pending') r.readiness = 'Deployment Pending'; if (r.status === 'Discovered') r.status = 'Initiated'; } }),
   ['POST', P('/certificates/ID/issue'), certWork('issue', 'Issue')], ['POST', P('/certificates/ID/renew'), certWork('issue', 'Renew')], ['POST', P('/certificates/ID/rotate'), certWork('issue', 'Rotate')],
-  ['POST', P('/certificates/ID/deploy'), certWork('deploy', 'Deploy')], ['POST', P('/certificates/ID/rollback'), certWork('rollback', 'Roll back')], ['POST', P('/certificates/ID/revoke'), certWork('revoke', 'Revoke')],
+  ['POST', P('/certificates/ID/deploy'), certWork('deploy', 'Deploy')], ['POST', P('/certificates/ID/redeploy'), certWork('deploy', 'Redeploy')], ['POST', P('/certificates/ID/retry'), retryCert], ['POST', P('/certificates/ID/rollback'), certWork('rollback', 'Roll back')], ['POST', P('/certificates/ID/revoke'), certWork('revoke', 'Revoke')],
   ['POST', P('/certificates/ID/ignore'), set('cert', () => ({ ignored: true, readiness: 'Ignored' }))], ['POST', P('/certificates/ID/unignore'), set('cert', () => ({ ignored: false, readiness: 'Ready' }))],
   ['GET', P('/certificates/ID/download'), (c) => ({ body: `-----BEGIN CERTIFICATE-----\n${sha(c.id)}\n-----END CERTIFICATE-----\n`, headers: { 'Content-Type': 'application/x-pem-file', 'Content-Disposition': 'attachment; filename="certificate.pem"' } })],
   ['GET', P('/certificates/ID/text'), (c) => { const r = find('cert', c.id); return { body: { text: TEXT(r), chain: [link(`CN=${r.name}`, `CN=${r.issuer}`, r, { names: r.names, findings: r.vulnerable }), link(`CN=${r.issuer}`, `CN=${r.issuer}`, r)] } }; }],
@@ -177,7 +189,7 @@ export const routes = [
   ['GET', P('/orders/ID/timeline'), (c) => ({ body: { items: trail.timeline.get(c.id) ?? [] } })],
   ...crud('job', '/jobs', 'title'),
   ['POST', P('/jobs/ID/approve'), (c) => { const j = find('job', c.id); approve(j); return { body: j }; }], ['POST', P('/jobs/ID/cancel'), (c) => { const j = find('job', c.id); cancel(j); return { body: j }; }],
-  ['POST', P('/jobs/ID/retry'), (c) => { const j = find('job', c.id); const at = Math.max(0, j.steps.findIndex((s) => s.name === c.body?.step)); Object.assign(j, { error: '', advice: '', cause: '', attempts: j.attempts + 1, finished_at: null, cancelling: false }); run(j, at); return work(j); }],
+  ['POST', P('/jobs/ID/retry'), (c) => retryJob(find('job', c.id), c.body?.step)],
   ['POST', P('/jobs/ID/rollback'), (c) => { const j = find('job', c.id); return work(start('rollback', `Roll back ${j.title}`, { cert: j.cert, server: j.server, follows: j.id })); }],
   ['GET', P('/jobs/ID/log'), (c) => { const j = find('job', c.id), from = Number(c.query.get('from') ?? 1); return { body: { items: j.log.slice(from - 1), next: j.log.length + 1 } }; }],
   ['GET', P('/jobs/ID/report'), (c) => { const j = find('job', c.id); return { body: `${j.title}\n${j.state}\n${j.steps.map((s) => `${s.title}: ${s.state}`).join('\n')}` }; }],

@@ -46,7 +46,7 @@ int on_certs_rotate(struct api *a, struct err *e)
     return start_issue(a, e);
 }
 
-static int start_job(struct api *a, enum job_kind kind, bool dry_run, struct err *e)
+static int start_job(struct api *a, struct job_request q, struct err *e)
 {
     OWN(own_cert)
     struct cert c = {0};
@@ -61,17 +61,15 @@ static int start_job(struct api *a, enum job_kind kind, bool dry_run, struct err
     if (text_of(c.key)[0] == '\0')
         return err_set(e, ERR_CONFLICT, "%s has no certificate from here yet: issue it first",
                        c.name);
-    struct job_request q = {.kind = kind,
-                            .cert = c.id,
-                            .server = c.server,
-                            .subject = c.name,
-                            .requested_by = api_user(a),
-                            .dry_run = dry_run};
+    q.cert = c.id;
+    q.server = c.server;
+    q.subject = c.name;
+    q.requested_by = api_user(a);
     if (job_create(t, &q, job, e) < 0)
         return -1;
-    if (!dry_run)
+    if (!q.dry_run)
         text_set(&c.job, job);
-    if (row_put(t, TABLE_CERT, &c, e) < 0 ||
+    if (cert_settle(t, &c, e) < 0 || row_put(t, TABLE_CERT, &c, e) < 0 ||
         api_audit(a, t, "certificate", c.id, c.name, job, e) < 0 || txn_commit(&t, e) < 0)
         return -1;
     jobs_kick(a->core);
@@ -80,13 +78,19 @@ static int start_job(struct api *a, enum job_kind kind, bool dry_run, struct err
 
 int on_certs_deploy(struct api *a, struct err *e)
 {
-    bool dry_run = false;
-    return dry_run_of(a, &dry_run, e) < 0 ? -1 : start_job(a, JOB_DEPLOY, dry_run, e);
+    struct job_request q = {.kind = JOB_DEPLOY};
+    return dry_run_of(a, &q.dry_run, e) < 0 ? -1 : start_job(a, q, e);
+}
+
+int on_certs_redeploy(struct api *a, struct err *e)
+{
+    struct job_request q = {.kind = JOB_DEPLOY, .redeploy = true};
+    return dry_run_of(a, &q.dry_run, e) < 0 ? -1 : start_job(a, q, e);
 }
 
 int on_certs_rollback(struct api *a, struct err *e)
 {
-    return start_job(a, JOB_ROLLBACK, false, e);
+    return start_job(a, (struct job_request){.kind = JOB_ROLLBACK}, e);
 }
 
 int on_certs_revoke(struct api *a, struct err *e)

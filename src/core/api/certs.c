@@ -99,6 +99,34 @@ static int wake_deployment(struct txn *t, const struct cert *c, struct err *e)
     return row_put(t, TABLE_JOB, &j, e);
 }
 
+/* Where and how it is brought to its server, as one text to compare. */
+static char *aim_of(const struct cert *c)
+{
+    return xasprintf("%s\n%s\n%s\n%s\n%s\n%s\n%lld", text_of(c->server), text_of(c->cert_path),
+                     text_of(c->key_path), text_of(c->sni), text_of(c->bot), c->deployment_type,
+                     (long long)c->port);
+}
+
+/* Another aim: why the last deployment failed says nothing of the next one, which is queued. */
+static int aim_anew(struct txn *t, struct cert *c, struct err *e)
+{
+    OWN(own_job)
+    struct job j = {0};
+    struct err gone = {0};
+    text_set(&c->failure, "");
+    text_set(&c->failure_cause, "");
+    if (!cert_may_deploy(c) || text_of(c->job)[0] == '\0' ||
+        row_get(t, TABLE_JOB, c->job, &j, &gone) < 0 || !str_eq(j.kind, "deploy") ||
+        (!str_eq(j.state, "Failed") && !str_eq(j.state, "Rolled Back")))
+        return 0;
+    job_again(&j);
+    text_set(&j.server, c->server);
+    if (row_put(t, TABLE_JOB, &j, e) < 0)
+        return -1;
+    return timeline_add(t, c->id, "deployment queued again", "by a change of its configuration",
+                        j.id, e);
+}
+
 int on_certs_update(struct api *a, struct err *e)
 {
     OWN(own_cert)
@@ -110,13 +138,18 @@ int on_certs_update(struct api *a, struct err *e)
         row_get(t, TABLE_CERT, a->param, &c, e) < 0 || api_check_match(a, c.rev, e) < 0)
         return -1;
     int64_t deploy_after = c.deploy_after;
+    OWN(own_mem)
+    char *aim = aim_of(&c);
     if (fields_from_json(&cert_fields, b, true, &c, e) < 0 || check(t, &c, e) < 0 ||
         (c.deploy_after != deploy_after && wake_deployment(t, &c, e) < 0))
         return -1;
     if (str_eq(c.status, "Discovered"))
         text_set(&c.status, "Initiated");
-    cert_derive(&c, text_of(c.failure_cause)[0] != '\0');
-    if (row_put(t, TABLE_CERT, &c, e) < 0 ||
+    OWN(own_mem)
+    char *now = aim_of(&c);
+    if (text_of(c.failure_cause)[0] && !str_eq(aim, now) && aim_anew(t, &c, e) < 0)
+        return -1;
+    if (cert_settle(t, &c, e) < 0 || row_put(t, TABLE_CERT, &c, e) < 0 ||
         timeline_add(t, c.id, "configured", api_user(a), NULL, e) < 0 ||
         api_audit(a, t, "certificate", c.id, c.name, "configured", e) < 0 || txn_commit(&t, e) < 0)
         return -1;
@@ -150,8 +183,7 @@ static int set_ignored(struct api *a, bool ignored, struct err *e)
     if (txn_begin(a->core->db, true, &t, e) < 0 || row_get(t, TABLE_CERT, a->param, &c, e) < 0)
         return -1;
     c.ignored = ignored;
-    cert_derive(&c, text_of(c.failure_cause)[0] != '\0');
-    if (row_put(t, TABLE_CERT, &c, e) < 0 ||
+    if (cert_settle(t, &c, e) < 0 || row_put(t, TABLE_CERT, &c, e) < 0 ||
         timeline_add(t, c.id, word, api_user(a), NULL, e) < 0 ||
         api_audit(a, t, "certificate", c.id, c.name, word, e) < 0 || txn_commit(&t, e) < 0)
         return -1;

@@ -137,7 +137,8 @@ static int change(struct api *a,
     struct txn *t = NULL;
     if (txn_begin(a->core->db, true, &t, e) < 0 || row_get(t, TABLE_JOB, a->param, &j, e) < 0 ||
         edit(a, t, &j, e) < 0 || row_put(t, TABLE_JOB, &j, e) < 0 ||
-        api_audit(a, t, "job", j.id, j.title, what, e) < 0 || txn_commit(&t, e) < 0)
+        cert_follow_job(t, &j, e) < 0 || api_audit(a, t, "job", j.id, j.title, what, e) < 0 ||
+        txn_commit(&t, e) < 0)
         return -1;
     jobs_kick(a->core);
     return api_record(a, 200, TABLE_JOB, &j, e);
@@ -161,20 +162,11 @@ int on_jobs_approve(struct api *a, struct err *e)
     return change(a, edit_approve, "plan approved", e);
 }
 
-static bool ended(const struct job *j)
-{
-    static const char *const final[] = {"Done", "No Change", "Failed", "Rolled Back", "Cancelled"};
-    for (size_t i = 0; i < COUNT(final); i++)
-        if (str_eq(j->state, final[i]))
-            return true;
-    return false;
-}
-
 static int edit_cancel(struct api *a, struct txn *t, struct job *j, struct err *e)
 {
     (void)t;
     (void)a;
-    if (ended(j))
+    if (!job_is_open(j))
         return err_set(e, ERR_CONFLICT, "the job has ended: %s", j->state);
     j->cancelling = true;
     if (str_eq(j->state, "Needs Approval") || (str_eq(j->state, "Queued") && j->attempts == 0)) {
@@ -230,17 +222,7 @@ static int edit_retry(struct api *a, struct txn *t, struct job *j, struct err *e
         return err_set(e, ERR_CONFLICT, "the job is %s: nothing to retry", j->state);
     if (forget(t, j, step, e) < 0)
         return -1;
-    if (ended(j)) { /* begins anew: what it changed was put back or never happened */
-        j->resume_step = 0;
-        bytes_free(&j->plan);
-        j->finished_at = 0;
-    }
-    j->cancelling = false;
-    text_set(&j->state, "Queued");
-    text_set(&j->error, "");
-    text_set(&j->advice, "");
-    text_set(&j->cause, "");
-    j->next_at = now_s();
+    job_again(j);
     return 0;
 }
 
@@ -249,6 +231,19 @@ int on_jobs_retry(struct api *a, struct err *e)
     if (change(a, edit_retry, "retry asked for", e) < 0)
         return -1;
     return api_accepted(a, a->param, e);
+}
+
+int on_certs_retry(struct api *a, struct err *e)
+{
+    OWN(own_cert)
+    struct cert c = {0};
+    if (load(a->core, TABLE_CERT, a->param, &c, e) < 0)
+        return -1;
+    if (text_of(c.job)[0] == '\0')
+        return err_set(e, ERR_CONFLICT, "%s has had no job yet: issue it first", c.name);
+    if (str_copy(a->param, sizeof a->param, c.job, e) < 0)
+        return -1;
+    return on_jobs_retry(a, e);
 }
 
 int on_jobs_rollback(struct api *a, struct err *e)
@@ -264,6 +259,10 @@ int on_jobs_rollback(struct api *a, struct err *e)
         return err_set(e, ERR_CONFLICT,
                        "only a finished deployment can be rolled back; this is %s, %s", j.kind,
                        j.state);
+    if (j.unchanged)
+        return err_set(e, ERR_CONFLICT,
+                       "the certificate was served before this deployment, too: roll back the one "
+                       "that brought it");
     OWN(own_cert)
     struct cert c = {0};
     if (row_get(t, TABLE_CERT, j.cert, &c, e) < 0)
@@ -277,8 +276,8 @@ int on_jobs_rollback(struct api *a, struct err *e)
     if (job_create(t, &q, id, e) < 0)
         return -1;
     text_set(&c.job, id);
-    if (row_put(t, TABLE_CERT, &c, e) < 0 || api_audit(a, t, "job", j.id, j.title, id, e) < 0 ||
-        txn_commit(&t, e) < 0)
+    if (cert_settle(t, &c, e) < 0 || row_put(t, TABLE_CERT, &c, e) < 0 ||
+        api_audit(a, t, "job", j.id, j.title, id, e) < 0 || txn_commit(&t, e) < 0)
         return -1;
     jobs_kick(a->core);
     return api_accepted(a, id, e);

@@ -126,7 +126,8 @@ static int end_failed(struct deploy *d, const char *state, enum deploy_cause cau
                       const char *text, struct err *e)
 {
     const char *status = str_eq(state, "Rolled Back") ? "Rolled Back" : NULL;
-    if (cert_mark_failed(d->run->core, d->cert.id, status, cause, text, e) < 0)
+    if (job_brings(&d->run->job) &&
+        cert_mark_failed(d->run->core, d->cert.id, status, cause, text, e) < 0)
         return -1;
     return run_finish(d->run, state, cause, text, advice_for(cause), e);
 }
@@ -179,7 +180,7 @@ static int step_failed(struct deploy *d, enum deploy_step step, const struct ste
         return deploy_host_key(d, res, e);
     if (res->outcome == OUTCOME_RETRY) {
         int64_t left = d->cert.not_after > now_s() ? d->cert.not_after - now_s() : INT64_MAX;
-        if (cert_mark_failed(r->core, d->cert.id, NULL, res->cause, text, e) < 0)
+        if (job_brings(&r->job) && cert_mark_retrying(r->core, d->cert.id, res->cause, text, e) < 0)
             return -1;
         return run_wait(r, "Waiting", now_s() + backoff_s(r->job.attempts, left), res->cause, text,
                         e);
@@ -194,8 +195,9 @@ static int after_plan(struct deploy *d, const struct step_result *res, struct er
 {
     struct run *r = d->run;
     text_set(&r->job.plan_text, res->evidence);
-    if (res->outcome == OUTCOME_NO_CHANGE) {
-        if (deploy_mark_deployed(d, e) < 0)
+    r->job.unchanged = res->outcome == OUTCOME_NO_CHANGE;
+    if (r->job.unchanged && !r->job.redeploy) {
+        if (job_brings(&r->job) && deploy_mark_deployed(d, e) < 0)
             return -1;
         return run_finish(r, "No Change", CAUSE_NONE, NULL,
                           "The certificate is already configured and served.", e);
@@ -289,6 +291,14 @@ static bool too_early(const struct deploy *d)
     return text_of(d->run->job.follows)[0] && d->cert.deploy_after > now_s();
 }
 
+/* Cancelled while it waited: what failed before is not tried again. */
+static int cancelled_before(struct run *r, struct err *e)
+{
+    if (run_finish(r, "Cancelled", CAUSE_NONE, "cancelled; nothing was changed", NULL, e) < 0)
+        return -1;
+    return cert_settle_job(r, e);
+}
+
 int flow_deploy(struct run *r, struct err *e)
 {
     OWN(deploy_done)
@@ -305,8 +315,8 @@ int flow_deploy(struct run *r, struct err *e)
             &d, "Failed", CAUSE_POLICY,
             "the certificate has not been issued here: issue it first, its key must be in the HSM",
             e);
-    if (r->job.resume_step == 0 && run_cancelled(r))
-        return run_finish(r, "Cancelled", CAUSE_NONE, "cancelled; nothing was changed", NULL, e);
+    if (r->job.resume_step <= DEPLOY_PLAN && run_cancelled(r))
+        return cancelled_before(r, e);
     if (r->job.resume_step == 0 && too_early(&d))
         return run_wait(r, "Waiting", d.cert.deploy_after, CAUSE_NONE,
                         "waits for the time of Deploy After", e);

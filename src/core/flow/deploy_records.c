@@ -23,6 +23,7 @@ int deploy_request_of(struct deploy *d, struct buf *out, struct err *e)
         strs_add(&q.own_fingerprints, c->fingerprint);
     q.allow_name_loss = q.accept_risks = d->run->job.approved;
     q.dry_run = d->run->job.dry_run;
+    q.redeploy = d->run->job.redeploy;
     fields_encode(&deploy_request_fields, &q, out);
     fields_free(&deploy_request_fields, &q);
     return buf_check(out, "deployment request", e);
@@ -96,7 +97,7 @@ static int last_one(void *record, void *arg, struct err *e)
     const struct job *j = record;
     struct last *l = arg;
     (void)e;
-    if (str_eq(j->kind, "deploy") && str_eq(j->state, "Done") && !j->dry_run &&
+    if (str_eq(j->kind, "deploy") && str_eq(j->state, "Done") && !j->dry_run && !j->unchanged &&
         j->finished_at >= l->at) {
         bytes_set(&l->plan, bytes_blob(&j->plan));
         l->at = j->finished_at;
@@ -140,9 +141,10 @@ int server_keep_offer(struct core *core, const char *server_id, const char *evid
 
 int deploy_host_key(struct deploy *d, const struct step_result *res, struct err *e)
 {
-    if (server_keep_offer(d->run->core, d->server.id, res->evidence, text_of(res->text), e) < 0 ||
-        cert_mark_failed(d->run->core, d->cert.id, NULL, CAUSE_CONNECTIVITY, text_of(res->text),
-                         e) < 0)
+    if (server_keep_offer(d->run->core, d->server.id, res->evidence, text_of(res->text), e) < 0)
+        return -1;
+    if (job_brings(&d->run->job) && cert_mark_failed(d->run->core, d->cert.id, NULL,
+                                                     CAUSE_CONNECTIVITY, text_of(res->text), e) < 0)
         return -1;
     return run_finish(d->run, "Failed", CAUSE_CONNECTIVITY, text_of(res->text),
                       "Compare the fingerprints with the server's console. If they are right, "

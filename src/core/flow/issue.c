@@ -340,6 +340,7 @@ static int finish_issue(struct run *r, struct order *o, struct err *e)
     if (cert_describe_chain(&c, buf_cstr(&pem), e) < 0)
         return -1;
     text_set(&c.status, "Issued");
+    c.revoked = false;
     if (str_eq(c.ca_type, "Public"))
         text_set(&c.dcv_status, "http-01: proved");
     text_set(&c.key, r->job.key);

@@ -1,6 +1,4 @@
 /* The job runner: what is due, what may run now, and the fiber that runs it. */
-#include "src/core/flow/jobs.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +6,7 @@
 #include "src/base/own.h"
 #include "src/base/str.h"
 #include "src/base/time.h"
+#include "src/core/flow/parts.h"
 
 #define RUNNING_MAX 24
 #define TICK_MS 1000
@@ -51,7 +50,8 @@ int job_create(struct txn *t, const struct job_request *r, char id[ID_CHARS + 1]
     fields_init(&job_fields, &j);
     text_set(&j.kind, kinds[r->kind].name);
     OWN(own_mem)
-    char *title = xasprintf("%s %s", kinds[r->kind].title, r->subject ? r->subject : "");
+    char *title = xasprintf("%s %s", r->redeploy ? "Redeploy" : kinds[r->kind].title,
+                            r->subject ? r->subject : "");
     text_set(&j.title, title);
     text_set(&j.cert, r->cert);
     text_set(&j.server, r->server);
@@ -60,10 +60,35 @@ int job_create(struct txn *t, const struct job_request *r, char id[ID_CHARS + 1]
     text_set(&j.follows, r->follows);
     text_set(&j.requested_by, r->requested_by);
     j.dry_run = r->dry_run;
+    j.redeploy = r->redeploy;
     j.next_at = now_s();
     if (row_put(t, TABLE_JOB, &j, e) < 0)
         return err_wrap(e, "new job");
     return str_copy(id, ID_CHARS + 1, j.id, e);
+}
+
+bool job_is_open(const struct job *j)
+{
+    static const char *const open[] = {"Queued", "Running", "Waiting", "Needs Approval"};
+    for (size_t i = 0; i < COUNT(open); i++)
+        if (str_eq(j->state, open[i]))
+            return true;
+    return false;
+}
+
+void job_again(struct job *j)
+{
+    if (!job_is_open(j)) {
+        j->resume_step = 0;
+        bytes_free(&j->plan);
+        j->finished_at = 0;
+    }
+    j->cancelling = false;
+    text_set(&j->state, "Queued");
+    text_set(&j->error, "");
+    text_set(&j->advice, "");
+    text_set(&j->cause, "");
+    j->next_at = now_s();
 }
 
 static bool same(const char *a, const char *b)
@@ -106,19 +131,24 @@ static int run_begin(struct run *r, const char *id, struct err *e)
     return txn_commit(&t, e);
 }
 
+static int run_give_up(struct run *r, const char *why, struct err *e)
+{
+    if (job_brings(&r->job) &&
+        cert_mark_failed(r->core, r->job.cert, NULL, CAUSE_INTERNAL, why, e) < 0)
+        return -1;
+    return run_finish(
+        r, "Failed", CAUSE_INTERNAL, why,
+        "Read the job's log and retry. If it fails again, copy the report for support.", e);
+}
+
 /* A flow that failed without an end of its own: transient trouble waits, the rest is a failure. */
 static void run_fell_through(struct run *r, const struct err *why)
 {
     struct err e = {0};
     bool transient = why->code == ERR_NETWORK || why->code == ERR_TOKEN || why->code == ERR_LIMIT;
-    int rc =
-        transient
-            ? run_wait(r, "Waiting", now_s() + backoff_s(r->job.attempts, INT64_MAX),
-                       CAUSE_INTERNAL, why->text, &e)
-            : run_finish(
-                  r, "Failed", CAUSE_INTERNAL, why->text,
-                  "Read the job's log and retry. If it fails again, copy the report for support.",
-                  &e);
+    int rc = transient ? run_wait(r, "Waiting", now_s() + backoff_s(r->job.attempts, INT64_MAX),
+                                  CAUSE_INTERNAL, why->text, &e)
+                       : run_give_up(r, why->text, &e);
     if (rc < 0)
         log_error("job.lost_end", "job=%s error=%s", r->job.id, log_q(e.text));
 }

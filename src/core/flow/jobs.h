@@ -29,11 +29,17 @@ struct job_request {
     const char *cert, *server, *connector, *order, *follows; /* ids or NULL */
     const char *subject;                                     /* name for the title */
     const char *requested_by;
-    bool dry_run;
+    bool dry_run, redeploy;
 };
 /* Makes a job Queued in the caller's transaction; its id is written. Call jobs_kick after the
  * commit. */
 int job_create(struct txn *t, const struct job_request *r, char id[ID_CHARS + 1], struct err *e);
+
+/* Queued, Running, Waiting or Needs Approval: more of it is to come. */
+bool job_is_open(const struct job *j);
+/* Queued again; one that has ended begins anew, for what it changed was put back or never happened.
+ */
+void job_again(struct job *j);
 
 /* A job under way. */
 struct run {

@@ -127,8 +127,8 @@ int timeline_add(struct txn *t, const char *cert_id, const char *event, const ch
     return trail_add(t, TRAIL_TIMELINE, cert_id, buf_blob(&line), NULL, e);
 }
 
-int cert_mark_failed(struct core *core, const char *cert_id, const char *status,
-                     enum deploy_cause cause, const char *text, struct err *e)
+static int mark(struct core *core, const char *cert_id, const char *status, enum deploy_cause cause,
+                const char *text, bool again, struct err *e)
 {
     OWN(txn_abort)
     struct txn *t = NULL;
@@ -143,8 +143,21 @@ int cert_mark_failed(struct core *core, const char *cert_id, const char *status,
     text_set(&c.failure, text);
     text_set(&c.failure_cause, cause_names[cause]);
     c.last_provisioned = now_s();
-    cert_derive(&c, true);
-    if (row_put(t, TABLE_CERT, &c, e) < 0 || timeline_add(t, cert_id, "failed", text, c.job, e) < 0)
+    cert_derive(&c, !again && cause != CAUSE_NONE);
+    if (row_put(t, TABLE_CERT, &c, e) < 0 ||
+        timeline_add(t, cert_id, again ? "failed, tried again" : "failed", text, c.job, e) < 0)
         return -1;
     return txn_commit(&t, e);
+}
+
+int cert_mark_failed(struct core *core, const char *cert_id, const char *status,
+                     enum deploy_cause cause, const char *text, struct err *e)
+{
+    return mark(core, cert_id, status, cause, text, false, e);
+}
+
+int cert_mark_retrying(struct core *core, const char *cert_id, enum deploy_cause cause,
+                       const char *text, struct err *e)
+{
+    return mark(core, cert_id, NULL, cause, text, true, e);
 }

@@ -26,6 +26,20 @@ int cert_mark_failed(struct core *core, const char *cert_id, const char *status,
                      enum deploy_cause cause, const char *text, struct err *e);
 /* Derives readiness (S3) and the time of renewal from the record's other members. */
 void cert_derive(struct cert *c, bool last_job_failed);
+/* The same failure, when its job is tried again by itself: pending, not failed. */
+int cert_mark_retrying(struct core *core, const char *cert_id, enum deploy_cause cause,
+                       const char *text, struct err *e);
+/* Does the job bring its certificate to the server? A revocation or a dry run does not.
+ * readiness.c */
+bool job_brings(const struct job *j);
+/* Derives again, from the record and its latest job: failed only while nothing tries it again.
+ * readiness.c */
+int cert_settle(struct txn *t, struct cert *c, struct err *e);
+/* After a person moved a job: its certificate, settled; a job that runs again becomes its latest
+ * one. ERR_CONFLICT while another job works on the certificate. readiness.c */
+int cert_follow_job(struct txn *t, const struct job *j, struct err *e);
+/* After a flow ended a job: its certificate, settled. readiness.c */
+int cert_settle_job(struct run *r, struct err *e);
 /* Whether an issued certificate is deployed without asking. */
 bool cert_may_deploy(const struct cert *c);
 /* The dry run of an issue, to its end: Failed when the connector cannot be used. issue_plan.c */

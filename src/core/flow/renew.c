@@ -8,15 +8,6 @@
 #include "src/base/time.h"
 #include "src/core/audit.h"
 
-static bool open_job(const char *state)
-{
-    static const char *const open[] = {"Queued", "Running", "Waiting", "Needs Approval"};
-    for (size_t i = 0; i < COUNT(open); i++)
-        if (str_eq(state, open[i]))
-            return true;
-    return false;
-}
-
 int cert_demand_idle(struct txn *t, const struct cert *c, struct err *e)
 {
     OWN(own_job)
@@ -24,7 +15,7 @@ int cert_demand_idle(struct txn *t, const struct cert *c, struct err *e)
     struct err gone = {0};
     if (text_of(c->job)[0] == '\0' || row_get(t, TABLE_JOB, c->job, &j, &gone) < 0)
         return 0;
-    if (open_job(j.state))
+    if (job_is_open(&j))
         return err_set(e, ERR_CONFLICT, "%s: job %s is %s; wait for its end or cancel it", c->name,
                        j.id, j.state);
     return 0;
@@ -63,6 +54,9 @@ static int make_successor(struct txn *t, struct cert *old, struct cert *next, st
     text_set(&next->serial, NULL);
     text_set(&next->fingerprint, NULL);
     text_set(&next->issuer, NULL);
+    text_set(&next->failure, NULL);
+    text_set(&next->failure_cause, NULL);
+    next->revoked = false;
     next->not_before = next->not_after = next->renew_at = next->last_provisioned = 0;
     text_set(&next->previous_chain, old->chain);
     text_set(&next->chain, NULL);
@@ -98,7 +92,7 @@ static int start_on(struct txn *t, struct cert *c, const char *who, const char *
                             .name = c->name,
                             .result = "ok",
                             .detail = job};
-    if (row_put(t, TABLE_CERT, c, e) < 0)
+    if (cert_settle(t, c, e) < 0 || row_put(t, TABLE_CERT, c, e) < 0)
         return -1;
     return audit_add(t, &a, e);
 }

@@ -35,8 +35,8 @@ static int keep_revoked(struct run *r, const char *order_id, struct err *e)
         return -1;
     text_set(&o.state, order_state_name(ORDER_REVOKED));
     c.revoked = true;
-    cert_derive(&c, false);
-    if (row_put(t, TABLE_ORDER, &o, e) < 0 || row_put(t, TABLE_CERT, &c, e) < 0 ||
+    if (cert_settle(t, &c, e) < 0 || row_put(t, TABLE_ORDER, &o, e) < 0 ||
+        row_put(t, TABLE_CERT, &c, e) < 0 ||
         timeline_add(t, c.id, "revoked", text_of(o.revoke_comments), r->job.id, e) < 0)
         return -1;
     return txn_commit(&t, e);

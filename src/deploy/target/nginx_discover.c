@@ -263,7 +263,7 @@ static int fill_plan(struct worker *w, struct step *s, const struct ngx_config *
         return -1;
     plan_set(&p->new_leaf, hex);
     add_endpoints(w, p, c, pair->cert);
-    if (!str_eq(p->old_leaf, p->new_leaf)) {
+    if (w->request.redeploy || !str_eq(p->old_leaf, p->new_leaf)) {
         struct plan_file *cert = plan_add_file(p), *key = plan_add_file(p);
         plan_set(&cert->path, pair->cert);
         plan_set(&key->path, pair->key);

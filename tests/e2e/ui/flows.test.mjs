@@ -170,6 +170,22 @@ test('a certificate: add, issue, deploy with a live log, dry run, roll back, rev
   await done();
 });
 
+test('a failed certificate is retried from its row and is pending at once', MOCK, async () => {
+  const { page, done } = await open();
+  await signIn(page, '/certificates?filter=readiness:equals:Deployment%20Failed');
+  const id = await idOf(page, 'certificates', '&filter=readiness:equals:Deployment%20Failed');
+  await page.getByRole('button', { name: /^Actions for/ }).first().click();
+  await page.getByRole('menuitem', { name: 'Retry' }).focus();
+  await press(page, 'Enter');
+  await page.locator('.head .pill', { hasText: /Running|Done/ }).waitFor();
+  await page.locator('.facts').getByRole('link', { name: 'Open' }).first().click();
+  await page.getByText('is to be repeated').waitFor();
+  await page.locator('.head .pill', { hasText: 'Deployed' }).waitFor();
+  assert.equal(await button(page, 'Retry').count(), 0, 'nothing is left to retry');
+  assert.ok(page.url().endsWith(id));
+  await done();
+});
+
 test('a plan is reviewed and approved from Home; another job is cancelled', MOCK, async () => {
   const { page, done } = await open();
   await signIn(page);

@@ -38,6 +38,7 @@ export function Certificate({ id, tab }: { id: string; tab: string }) {
   if (!cert.data) return cert.error ? <Trouble text={cert.error} /> : <Loading />;
   const c = cert.data.data;
   const issued = ['Issued', 'Deployed', 'Rolled Back'].includes(c.status);
+  const failed = c.readiness === 'Deployment Failed';
   const write = may('CERT_WRITE');
   const reload = () => void cert.reload();
   const here = `/certificates/${id}`;
@@ -45,7 +46,8 @@ export function Certificate({ id, tab }: { id: string; tab: string }) {
     <>
       <Head title={c.name || 'Certificate'} up={UP} pills={<><Pill word={c.status} />{c.readiness !== 'Ready' && <Pill word={c.readiness} />}{c.revoked && <Pill word="Revoked" />}{c.superseded && <Pill word="Superseded" />}</>}>
         {write && !issued && <button type="button" class="btn primary" onClick={() => void startWork('issue', id)}>Issue</button>}
-        {write && issued && <button type="button" class="btn primary" onClick={() => void startWork('deploy', id)}>Deploy</button>}
+        {write && failed && <button type="button" class="btn primary" onClick={() => void startWork('retry', id)}>Retry</button>}
+        {write && issued && <button type="button" class={failed ? 'btn' : 'btn primary'} onClick={() => void startWork('deploy', id)}>Deploy</button>}
         {write && issued && <button type="button" class="btn" onClick={() => void startWork('deploy', id, true)}>Dry run</button>}
         {write && issued && <button type="button" class="btn" onClick={() => void startWork('renew', id)}>Renew</button>}
         <Menu label="Select Action" items={items(c, reload)}>Select Action <span aria-hidden="true">▾</span></Menu>
@@ -72,7 +74,7 @@ function Details({ c }: { c: Cert }) {
   const lacks = c.readiness === 'Configuration Pending' || c.readiness === 'Bot Unassigned';
   return (
     <div class="stack">
-      {c.failure && <Note tone="bad"><strong>The last job failed{c.failure_cause && `: ${c.failure_cause}`}.</strong> {c.failure} {c.job && <Link to={`/jobs/${c.job}`}>Open the job</Link>}</Note>}
+      {c.failure && <Note tone={c.readiness === 'Deployment Pending' ? 'warn' : 'bad'}><strong>The last {c.readiness === 'Deployment Pending' ? 'attempt failed and is to be repeated' : 'job failed'}{c.failure_cause && `: ${c.failure_cause}`}.</strong> {c.failure} {c.job && <Link to={`/jobs/${c.job}`}>Open the job</Link>}</Note>}
       {lacks && <Note tone="warn"><strong>{c.readiness}.</strong> {c.readiness === 'Bot Unassigned' ? 'No bot deploys this certificate yet.' : 'A CA, a server or a file is still missing.'} {may('CERT_WRITE') && <Link to={`/certificates/${c.id}/configure`}>Configure it</Link>}</Note>}
       {c.vulnerable.length > 0 && <Note tone="warn"><strong>Vulnerable:</strong> {c.vulnerable.join('; ')}</Note>}
       {c.successor && <Note tone="info">A newer certificate follows this one. <Link to={`/certificates/${c.successor}`}>Open the successor</Link></Note>}

@@ -17,7 +17,7 @@ export function Certificates() {
   const bulk = (label: string, action: BatchAction) => ({ label, run: (ids: string[], done: () => void) => ask({ action, ids, done }) });
   return (
     <>
-      <List table="cert" title="Provisioning Certificates" extra={['not_before', 'ignored', 'revoked', 'status', 'fingerprint']}
+      <List table="cert" title="Provisioning Certificates" extra={['not_before', 'ignored', 'revoked', 'status', 'fingerprint', 'failure_cause']}
         actions={(row, reload) => items(row as unknown as Cert, reload)}
         {...(write ? { bulk: [bulk('Configure', 'configure'), bulk('Renew', 'renew'), bulk('Deploy', 'deploy'), bulk('Tag', 'tag'), bulk('Ignore', 'ignore')] } : {})}
         empty={

@@ -8,14 +8,14 @@ import type { MenuItem } from '../ui/menu';
 import { complain, say } from '../ui/toast';
 
 const REASONS: [number, string][] = [[0, 'Unspecified'], [1, 'Key compromise'], [3, 'Affiliation changed'], [4, 'Superseded'], [5, 'Cessation of operation'], [9, 'Privilege withdrawn']];
-type Work = 'issue' | 'renew' | 'rotate' | 'deploy' | 'rollback';
+type Work = 'issue' | 'renew' | 'rotate' | 'deploy' | 'redeploy' | 'retry' | 'rollback';
 type Asked = { what: 'revoke' | 'delete' | 'rollback' | 'download'; cert: Cert; reload: () => void };
 
 /* Starts work and goes to its job. */
 export async function startWork(work: Work, id: string, dryRun = false): Promise<void> {
   try {
-    const r = work === 'rollback'
-      ? await api.post('/api/v1/certificates/{id}/rollback', { id })
+    const r = work === 'rollback' || work === 'retry'
+      ? await api.post(`/api/v1/certificates/{id}/${work}`, { id })
       : await api.post(`/api/v1/certificates/{id}/${work}`, { id, body: dryRun ? { dry_run: true } : {} });
     navigate(`/jobs/${r.data.job}`);
   } catch (e) {
@@ -49,6 +49,8 @@ export function useCertActions() {
       { label: 'Dry run', run: () => void startWork('deploy', cert.id, true), why: none },
       { label: 'Renew', run: () => void startWork('renew', cert.id), why: none },
       { label: 'Rotate (new key)', run: () => void startWork('rotate', cert.id), why: none },
+      { label: 'Redeploy', run: () => void startWork('redeploy', cert.id), why: none },
+      { label: 'Retry', run: () => void startWork('retry', cert.id), why: cert.failure_cause ? undefined : 'Its last job did not fail' },
       { label: 'Roll back', run: () => ask({ what: 'rollback', cert, reload }), why: cert.status === 'Deployed' ? undefined : 'Nothing of it is deployed' },
       ...read,
       {

@@ -9,7 +9,7 @@ import { complain, say } from '../ui/toast';
 
 export const OPEN = ['Queued', 'Running', 'Waiting', 'Needs Approval'];
 export const canRetry = (j: Job) => ['Failed', 'Rolled Back', 'Cancelled'].includes(j.state);
-export const canRollBack = (j: Job) => j.kind === 'deploy' && j.state === 'Done' && !j.dry_run;
+export const canRollBack = (j: Job) => j.kind === 'deploy' && j.state === 'Done' && !j.dry_run && !j.unchanged;
 export const canCancel = (j: Job) => OPEN.includes(j.state) && !j.cancelling;
 
 export async function approve(j: Job, reload: () => void): Promise<void> {
