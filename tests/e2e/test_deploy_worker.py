@@ -210,3 +210,17 @@ def test_own_leaf_on_disk_is_only_activated(host, worker, authority):
     job = Job(worker, host, new)
     job.ok(CONNECT, DISCOVER, PLAN, *CHANGES)
     assert host.served() == new["sha256"]
+
+
+def test_shell_that_was_ended_between_steps_is_opened_anew(host, worker, authority):
+    """As a time limit of sudo does it. One shell serves a job: its sudo is asked once."""
+    cert = authority.issue(NAMES)
+    job = Job(worker, host, cert)
+    job.ok(CONNECT)
+    shells = "pgrep -f -c 'sh -c ech[o] begin-' || true"
+    assert int(host.run(shells)) > 0
+    job.ok(DISCOVER, PLAN)
+    host.run("pkill -KILL -f 'sh -c ech[o] begin-'; sleep 0.2")
+    assert host.run(shells).strip() == "0"
+    job.ok(*CHANGES)
+    assert host.served() == cert["sha256"]

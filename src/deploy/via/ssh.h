@@ -32,18 +32,38 @@ void ssh_offered_keys(const char *address, uint16_t port, struct strs *out);
 int ssh_err(const struct ssh *s, enum err_code code, const char *what, struct err *e);
 
 /*
- * Runs one command. `input` is written to its standard input, but only after `ready` was seen on
- * standard output (what came before is dropped). When `prompt` appears on standard error the secret
- * `answer` and a newline are sent, once; a second prompt is ERR_DENIED.
+ * A shell that stays open. `command` starts it and prints `ready` when it reads on (what came
+ * before is dropped). When `prompt` appears on standard error before that, the secret `answer` and
+ * a newline are sent, once; a second prompt is ERR_DENIED.
  */
 struct ssh_command {
     const char *command, *ready, *prompt;
-    struct blob answer, input;
+    struct blob answer;
     int64_t timeout_ms;
 };
+struct ssh_shell {
+    struct ssh *ssh;
+    LIBSSH2_CHANNEL *channel; /* NULL: not open */
+};
+/* 1: the command ended before it was ready; o says how. */
+int ssh_shell_open(struct ssh *s, const struct ssh_command *c, struct ssh_shell *sh,
+                   struct via_out *o, struct err *e);
+void ssh_shell_close(struct ssh_shell *sh);
+bool ssh_shell_ended(struct ssh_shell *sh);
+/*
+ * Sends "LENGTH LENGTH mark" for script and input, then both, and reads until the shell has said
+ * the mark: with the status on standard output, alone on standard error. `mark` is new each time.
+ */
+#define SSH_MARK_MAX 128
+struct ssh_script {
+    const char *mark;
+    struct blob script, input;
+    int64_t timeout_ms;
+};
+int ssh_shell_run(struct ssh_shell *sh, const struct ssh_script *c, struct via_out *o,
+                  struct err *e);
 /*
  * Writes a new file by SFTP, mode 0600, flushed to disk. 1: the server offers no SFTP, nothing was
  * done.
  */
 int ssh_put(struct ssh *s, const char *path, struct blob content, struct err *e);
-int ssh_run(struct ssh *s, const struct ssh_command *c, struct via_out *o, struct err *e);

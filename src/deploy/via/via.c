@@ -1,7 +1,8 @@
 /*
- * A session and the shell behind it: host key first, then login, then root rights. Scripts go to
- * /bin/sh over standard input between two marks with a nonce, so that neither a banner nor a login
- * file nor a cut connection can be taken for output.
+ * A session and the shell behind it: host key first, then login, then root rights. One shell with
+ * these rights serves the whole job; scripts go to it over standard input. Each answer ends with a
+ * nonce that came with its script, so that neither a banner nor a login file nor a cut connection
+ * can be taken for output.
  */
 #include "src/deploy/via/via.h"
 
@@ -14,6 +15,7 @@
 
 struct via {
     struct ssh ssh;
+    struct ssh_shell shell;
     enum via_root root;
     struct secret sudo_password;
     char *facts;
@@ -67,7 +69,10 @@ static int check_root(struct via *v, struct err *e)
 
     if (via_run(v, "id -u\n", &o, e) < 0)
         return -1;
-    if (o.status == 0 && v->root != VIA_ROOT_NONE && !str_eq(buf_cstr(&o.out), "0\n"))
+    if (o.status || !o.out.n)
+        return err_set(e, ERR_REMOTE, "the server's shell runs no script (exit %d): %.300s",
+                       o.status, buf_cstr(&o.err));
+    if (v->root != VIA_ROOT_NONE && !str_eq(buf_cstr(&o.out), "0\n"))
         return err_set(e, ERR_DENIED, "sudo works but does not give root rights");
     return 0;
 }
@@ -106,21 +111,30 @@ int via_open(const struct via_account *a, struct via **out, struct strs *keys, s
     return rc;
 }
 
-/* The command line around a script or an upload: marks, and sudo where wanted. */
-static int build_command(const struct via *v, const char *inner, const char *ready,
-                         const char *prompt, struct buf *out, struct err *e)
+/*
+ * Reads "n c mark", then n bytes of script, then c bytes that become the script's input; dd, as it
+ * alone takes exactly so many from a pipe. A script with input travels as an argument: it holds a
+ * path and no secret. What dd cannot bring over whole ends in a syntax error or exit 97.
+ */
+static const char loop[] =
+    "take() { dd bs=\"$1\" count=1 iflag=fullblock 2>/dev/null || echo exit 97; }; "
+    "while read -r n c mark; do "
+    "if [ \"$c\" = 0 ]; then take \"$n\" | /bin/sh -s; "
+    "else s=$(take \"$n\"); take \"$c\" | /bin/sh -c \"$s\"; fi; "
+    "r=$?; echo; echo \"$mark $r\"; echo \"$mark\" >&2; done";
+
+/* The command line of the shell: its mark, and sudo where wanted. */
+static int build_command(const struct via *v, const char *nonce, const char *prompt,
+                         struct buf *out, struct err *e)
 {
     if (v->root == VIA_ROOT_SUDO)
         buf_add_str(out, "sudo -n -- ");
     if (v->root == VIA_ROOT_SUDO_PASSWORD)
         buf_addf(out, "sudo -S -k -p %s -- ", prompt);
-    OWN(buf_free)
-    struct buf sh = BUF(16384);
-    buf_addf(&sh, "echo %s; %s", ready, inner);
+    OWN(own_mem)
+    char *sh = xasprintf("echo begin-%s; %s", nonce, loop);
     buf_add_str(out, "/bin/sh -c ");
-    if (buf_check(&sh, "command", e) < 0)
-        return -1;
-    buf_add_shell(out, buf_cstr(&sh));
+    buf_add_shell(out, sh);
     return buf_check(out, "command", e);
 }
 
@@ -141,67 +155,74 @@ static int explain(struct via_out *o, struct err *e)
                    o->status, said);
 }
 
-static int run(struct via *v, const char *inner, struct blob input, struct via_out *o,
+static int open_shell(struct via *v, struct via_out *o, struct err *e)
+{
+    char nonce[ID_CHARS + 1];
+    id_new(nonce);
+    OWN(own_mem)
+    char *ready = xasprintf("begin-%s\n", nonce);
+    OWN(own_mem)
+    char *prompt = xasprintf("password-%s:", nonce);
+    OWN(buf_free)
+    struct buf command = BUF(8192);
+
+    if (build_command(v, nonce, prompt, &command, e) < 0)
+        return -1;
+    const struct ssh_command c = {.command = buf_cstr(&command),
+                                  .ready = ready,
+                                  .prompt = v->root == VIA_ROOT_SUDO_PASSWORD ? prompt : NULL,
+                                  .answer = secret_blob(&v->sudo_password),
+                                  .timeout_ms = VIA_COMMAND_MS};
+    int rc = ssh_shell_open(&v->ssh, &c, &v->shell, o, e);
+    if (rc <= 0)
+        return rc;
+    return o->status ? explain(o, e) : err_set(e, ERR_NETWORK, "the server's answer was cut off");
+}
+
+/* A shell that was ended on the server between two scripts (a limit of sudo) is opened anew. */
+static int run(struct via *v, struct blob script, struct blob input, struct via_out *o,
                struct err *e)
 {
     char nonce[ID_CHARS + 1];
     id_new(nonce);
     OWN(own_mem)
-    char *ready = xasprintf("begin-%s", nonce);
-    OWN(own_mem)
-    char *mark = xasprintf("begin-%s\n", nonce);
-    OWN(own_mem)
-    char *prompt = xasprintf("password-%s:", nonce);
-    OWN(buf_free)
-    struct buf command = BUF(32768);
-    OWN(own_mem)
-    char *with_end = xasprintf("trap \"echo; echo end-%s\" 0; %s", nonce, inner);
-    OWN(own_mem)
-    char *end = xasprintf("\nend-%s\n", nonce);
+    char *mark = xasprintf("end-%s", nonce);
+    const struct ssh_script c = {
+        .mark = mark, .script = script, .input = input, .timeout_ms = VIA_COMMAND_MS};
 
-    if (build_command(v, with_end, ready, prompt, &command, e) < 0)
-        return -1;
-    struct ssh_command c = {.command = buf_cstr(&command),
-                            .ready = mark,
-                            .prompt = v->root == VIA_ROOT_SUDO_PASSWORD ? prompt : NULL,
-                            .answer = secret_blob(&v->sudo_password),
-                            .input = input,
-                            .timeout_ms = VIA_COMMAND_MS};
-    if (ssh_run(&v->ssh, &c, o, e) < 0)
-        return -1;
-    size_t n = strlen(end);
-    const uint8_t *at = o->out.n >= n ? memmem(o->out.p + o->out.n - n, n, end, n) : NULL;
-    if (!at)
-        return o->status ? explain(o, e)
-                         : err_set(e, ERR_NETWORK, "the server's answer was cut off");
-    o->out.n -= n;
-    return 0;
+    if (ssh_shell_ended(&v->shell)) {
+        ssh_shell_close(&v->shell);
+        if (open_shell(v, o, e) < 0)
+            return -1;
+    }
+    return ssh_shell_run(&v->shell, &c, o, e);
 }
 
 int via_run(struct via *v, const char *script, struct via_out *o, struct err *e)
 {
+    /* Braces: the shell runs nothing of a script before it has read it to its end. */
     static const char head[] =
-        "LC_ALL=C; export LC_ALL\n"
+        "{\nLC_ALL=C; export LC_ALL\n"
         "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export PATH\n";
     OWN(own_mem)
-    char *text = xasprintf("%s%s", head, script);
+    char *text = xasprintf("%s%s\n}\n", head, script);
 
-    /* Not exec: the shell around it says when it ended, and how. */
-    return run(v, "/bin/sh -s", blob_str(text), o, e);
+    return run(v, blob_str(text), BLOB(NULL, 0), o, e);
 }
 
 static int put_by_shell(struct via *v, const char *path, struct blob content, struct err *e)
 {
     OWN(buf_free)
-    struct buf inner = BUF(8192);
+    struct buf script = BUF(8192);
     OWN(via_out_free)
     struct via_out o = VIA_OUT;
 
-    buf_add_str(&inner, "umask 077; rm -f -- ");
-    buf_add_shell(&inner, path);
-    buf_add_str(&inner, " && cat > ");
-    buf_add_shell(&inner, path);
-    if (buf_check(&inner, "path", e) < 0 || run(v, buf_cstr(&inner), content, &o, e) < 0)
+    buf_add_str(&script, "f=");
+    buf_add_shell(&script, path);
+    buf_addf(&script,
+             "\numask 077; rm -f -- \"$f\" && cat >\"$f\" && [ \"$(wc -c <\"$f\")\" -eq %zu ]\n",
+             content.n);
+    if (buf_check(&script, "path", e) < 0 || run(v, buf_blob(&script), content, &o, e) < 0)
         return -1;
     if (o.status)
         return err_set(e, ERR_DENIED, "%s cannot be written: %.300s", path, buf_cstr(&o.err));
