@@ -86,8 +86,10 @@ int job_approve(struct ctl *c, struct err *e)
         return -1;
     if (!ctl_option(c, OPT_JSON) && progress_steps(c, job, e) < 0)
         return -1;
+    OWN(own_mem)
+    char *seen = xasprintf("\"%lld\"", (long long)json_int(job, "rev"));
     if (verb_sure(c, json_str(job, "title"), e) < 0 ||
-        api_call(c, "POST", approve, NULL, NULL, &a, e) < 0)
+        api_call(c, "POST", approve, NULL, seen, &a, e) < 0)
         return -1;
     if (!ctl_option(c, OPT_NO_WAIT))
         return progress_wait(c, id, e);

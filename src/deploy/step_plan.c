@@ -4,6 +4,7 @@
 
 #include "src/base/own.h"
 #include "src/base/time.h"
+#include "src/deploy/plan_diff.h"
 #include "src/deploy/target.h"
 
 static int check_material(struct worker *w, const struct plan *p, struct err *e)
@@ -126,6 +127,31 @@ static int describe(struct worker *w, struct step *s, struct names_diff *d, stru
     return 0;
 }
 
+/* 1: it is the plan that was approved, or none was. 0: it is not, and the answer says why. */
+static int as_approved(struct worker *w, struct step *s, struct err *e)
+{
+    OWN(plan_free)
+    struct plan approved = {0};
+    OWN(buf_free)
+    struct buf lines = BUF(32768);
+
+    if (!w->request.approved_plan.n)
+        return 1;
+    if (plan_decode(bytes_blob(&w->request.approved_plan), &approved, e) < 0)
+        return -1;
+    size_t n = plan_differences(&approved, &s->plan, &lines);
+    if (n == 0)
+        return 1;
+    buf_addf(&s->evidence, "changed since the approval:\n%s", buf_cstr(&lines));
+    const char *text = buf_cstr(&lines);
+    OWN(own_mem)
+    char *more = n > 1 ? xasprintf(" (and %zu more)", n - 1) : xstrdup("");
+    return step_end(s, OUTCOME_PLAN_CHANGED, CAUSE_CONFIGURATION,
+                    "The plan is not the one that was approved: %.*s%s. Nothing was changed on the "
+                    "server; the plan lists all differences",
+                    (int)strcspn(text, "\n"), text, more);
+}
+
 int step_plan(struct worker *w, struct step *s, struct err *e)
 {
     struct plan *p = &s->plan;
@@ -152,6 +178,9 @@ int step_plan(struct worker *w, struct step *s, struct err *e)
     buf_addf(&s->evidence, "%s", p->risks[0] ? "risks:\n" : "");
     buf_add_str(&s->evidence, p->risks);
     add_steps(w, p, &s->evidence);
+    int approved = as_approved(w, s, e);
+    if (approved != 1)
+        return approved;
     if (d.lost.n && !w->request.allow_name_loss) {
         OWN(own_mem)
         char *names = strs_join(&d.lost, ", ");

@@ -35,6 +35,7 @@ enum deploy_outcome {
     OUTCOME_RETRY = 4,        /* transient: connect, timeout, lock */
     OUTCOME_HOST_KEY =
         5, /* host key not pinned or changed: nothing was sent; evidence lists the keys */
+    OUTCOME_PLAN_CHANGED = 6, /* not the plan that a person approved: nothing was changed */
     /* of OBSERVE */
     OUTCOME_OLD = 10,         /* every live file is the old one */
     OUTCOME_NEW = 11,         /* every live file is the new one */

@@ -1,11 +1,12 @@
 """States that follow from one another: what a certificate's readiness says while its last job failed, is retried or is
 tried again by itself, on a whole appliance and a real server."""
 import json
+import re
 import time
 
 import main_job
 import pytest
-from conftest import current
+from conftest import current, tree_hash
 
 
 def wait(what, seconds=60):
@@ -102,6 +103,72 @@ def test_scheduled_retry_is_pending_until_it_is_cancelled(appliance, machine, fa
     finally:
         machine.run("/usr/sbin/sshd")
         machine._wait_port(22)
+
+
+# ---- an approved plan is the plan that is carried out ----
+@pytest.fixture
+def planned(appliance, machine, server, site):
+    """The blog with a plan that waits for approval; its server as it is then."""
+    cert = site("blog", approval="manual")
+    if cert["status"] == "Discovered" or cert["status"] == "Initiated":
+        appliance.work("POST", f"/certificates/{cert['id']}/issue")
+        page = appliance.job_end(appliance.get(f"/certificates/{cert['id']}")["job"])
+    else:
+        page = appliance.work("POST", f"/certificates/{cert['id']}/deploy", {}, want="Needs Approval")
+    assert page["state"] == "Needs Approval" and not page["approved"]
+    return page
+
+
+def spoil_config(machine):
+    machine.write("/etc/nginx/conf.d/zz-new.conf", "# a comment is a change, too\n")
+
+
+def spoil_content(machine):
+    machine.install("blog", machine.ca.issue(["blog.example"]))
+    machine.reload()
+
+
+def spoil_mode(machine):
+    machine.run("chmod 640 /etc/nginx/tls/blog.key")
+
+
+def spoil_names(machine):
+    machine.run("sed -i 's/server_name blog.example;/server_name blog.example www.blog.example;/' "
+                "/etc/nginx/conf.d/blog.conf")
+    machine.reload()
+
+
+@pytest.mark.parametrize("spoil, words", [
+    (spoil_config, "the server's configuration changed"),
+    (spoil_content, "certificate in the file: .* was .*|blog.crt has other content"),
+    (spoil_mode, r"/etc/nginx/tls/blog.key: 0:0 0640, was 0:0 0600"),
+    (spoil_names, r"port 8443 \[www.blog.example\] uses this certificate, too"),
+])
+def test_approved_plan_that_changed_is_asked_for_again(appliance, machine, planned, spoil, words):
+    assert "changed since the approval" not in planned["plan_text"]
+    spoil(machine)
+    files, served = tree_hash(machine, "/etc/nginx", "/var/lib/certkeep"), machine.served(8443, "blog.example")
+    appliance.post(f"/jobs/{planned['id']}/approve")
+    page = wait(lambda: (p := appliance.get(f"/jobs/{planned['id']}"))["state"] == "Needs Approval" and p)
+    assert "not the one that was approved" in page["error"] and "Nothing was changed" in page["error"]
+    assert re.search(words, page["plan_text"].split("changed since the approval:")[1]), page["plan_text"]
+    assert not page["approved"] and page["approved_by"] == "" and page["cause"] == "configuration"
+    assert page["id"] in [r["id"] for r in appliance.get("/home")["needs_me"]]
+    assert tree_hash(machine, "/etc/nginx", "/var/lib/certkeep") == files
+    assert machine.served(8443, "blog.example") == served
+    assert [s["state"] for s in page["steps"] if s["name"] == "Back up"] == ["waiting"]
+    appliance.post(f"/jobs/{planned['id']}/cancel")
+
+
+def test_plan_seen_is_the_plan_approved_and_goes_on_when_nothing_changed(appliance, machine, planned):
+    path = f"/jobs/{planned['id']}"
+    status, _, data = appliance.request("POST", f"{path}/approve", headers={"If-Match": f'"{planned["rev"] - 1}"'})
+    assert status == 412 and b"changed meanwhile" in data
+    status, _, _ = appliance.request("POST", f"{path}/approve", headers={"If-Match": f'"{planned["rev"]}"'})
+    assert status == 200
+    page = appliance.job_end(planned["id"])
+    assert (page["state"], page["approved_by"]) == ("Done", "admin")
+    assert machine.served(8443, "blog.example") == appliance.get(f"/certificates/{page['cert']}")["fingerprint"]
 
 
 # ---- redeploy (152) ----

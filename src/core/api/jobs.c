@@ -149,7 +149,10 @@ static int edit_approve(struct api *a, struct txn *t, struct job *j, struct err 
     (void)t;
     if (!str_eq(j->state, "Needs Approval"))
         return err_set(e, ERR_CONFLICT, "the job is %s: there is nothing to approve", j->state);
+    if (api_check_match(a, j->rev, e) < 0)
+        return -1;
     j->approved = true;
+    bytes_set(&j->approved_plan, bytes_blob(&j->plan));
     text_set(&j->approved_by, api_user(a));
     text_set(&j->state, "Queued");
     text_set(&j->error, "");

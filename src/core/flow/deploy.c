@@ -83,7 +83,7 @@ int deploy_load(struct run *r, struct deploy *d, struct err *e)
 int deploy_connect(struct deploy *d, struct err *e)
 {
     OWN(buf_free)
-    struct buf request = BUF(65536);
+    struct buf request = BUF(512 * 1024);
     if (deploy_request_of(d, &request, e) < 0)
         return -1;
     return worker_start(d->run, &d->server, buf_blob(&request), blob_str(text_of(d->cert.chain)),
@@ -190,6 +190,17 @@ static int step_failed(struct deploy *d, enum deploy_step step, const struct ste
     return end_failed(d, "Failed", res->cause, text, e);
 }
 
+/* What was approved is not what would be done: a person looks again. */
+static int ask_again(struct deploy *d, const struct step_result *res, struct err *e)
+{
+    struct run *r = d->run;
+    r->job.approved = false;
+    text_set(&r->job.approved_by, "");
+    bytes_free(&r->job.approved_plan);
+    r->job.resume_step = DEPLOY_PLAN;
+    return run_wait(r, "Needs Approval", 0, res->cause, text_of(res->text), e);
+}
+
 /* 1: go on; 0: the run has ended or waits; -1: trouble. */
 static int after_plan(struct deploy *d, const struct step_result *res, struct err *e)
 {
@@ -205,6 +216,8 @@ static int after_plan(struct deploy *d, const struct step_result *res, struct er
     if (r->job.dry_run)
         return run_finish(r, "Done", CAUSE_NONE, NULL,
                           "Dry run: nothing was changed. Deploy to carry the plan out.", e);
+    if (res->outcome == OUTCOME_PLAN_CHANGED)
+        return ask_again(d, res, e);
     bool review = res->outcome == OUTCOME_NEEDS_REVIEW;
     if (review &&
         r->job.approved) /* what an approval cannot settle, such as unknown configuration */
@@ -229,7 +242,8 @@ static int run_steps(struct deploy *d, enum deploy_step from, struct err *e)
         if (simple_step(d, step, &res, e) < 0)
             return -1;
         bool planned = step == DEPLOY_PLAN &&
-                       (res.outcome == OUTCOME_NO_CHANGE || res.outcome == OUTCOME_NEEDS_REVIEW);
+                       (res.outcome == OUTCOME_NO_CHANGE || res.outcome == OUTCOME_NEEDS_REVIEW ||
+                        res.outcome == OUTCOME_PLAN_CHANGED);
         if (res.outcome != OUTCOME_OK && !planned)
             return step_failed(d, step, &res, e);
         if (step == DEPLOY_PLAN) {

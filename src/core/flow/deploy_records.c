@@ -22,6 +22,8 @@ int deploy_request_of(struct deploy *d, struct buf *out, struct err *e)
     if (text_of(c->fingerprint)[0])
         strs_add(&q.own_fingerprints, c->fingerprint);
     q.allow_name_loss = q.accept_risks = d->run->job.approved;
+    if (q.accept_risks)
+        bytes_set(&q.approved_plan, bytes_blob(&d->run->job.approved_plan));
     q.dry_run = d->run->job.dry_run;
     q.redeploy = d->run->job.redeploy;
     fields_encode(&deploy_request_fields, &q, out);

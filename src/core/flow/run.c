@@ -47,10 +47,8 @@ static int audit_step(struct txn *t, const struct run *r, const char *action, co
     return audit_add(t, &a, e);
 }
 
-/*
- * Writes r->job over the stored record, but keeps what others may have set meanwhile: the wish to
- * cancel and the approval.
- */
+/* Writes r->job over the stored record, but keeps what others may have set meanwhile: the wish to
+ * cancel. A plan is approved only while its job waits. */
 static int job_save(struct txn *t, struct run *r, struct err *e)
 {
     OWN(own_job)
@@ -59,10 +57,6 @@ static int job_save(struct txn *t, struct run *r, struct err *e)
         return -1;
     r->job.rev = stored.rev;
     r->job.cancelling = r->job.cancelling || stored.cancelling;
-    if (stored.approved && !r->job.approved) {
-        r->job.approved = true;
-        text_set(&r->job.approved_by, stored.approved_by);
-    }
     return row_put(t, TABLE_JOB, &r->job, e);
 }
 

@@ -14,7 +14,7 @@ export const canCancel = (j: Job) => OPEN.includes(j.state) && !j.cancelling;
 
 export async function approve(j: Job, reload: () => void): Promise<void> {
   try {
-    await api.post('/api/v1/jobs/{id}/approve', { id: j.id });
+    await api.post('/api/v1/jobs/{id}/approve', { id: j.id, ifMatch: `"${j.rev}"` });
     say('The plan is approved: the job goes on.');
     reload();
   } catch (e) {
