@@ -23,9 +23,16 @@ static int name_of(const struct api *a, char name[64], char body[65], struct err
     OWN(own_mem)
     char *text = xasprintf("%s\n%s\n%s", a->caller.user.id, a->path, a->idempotency_key);
     uint8_t h[32], b[32];
+    OWN(buf_free)
+    struct buf salted = BUF_SECRET(KEY_MAX + 1 + a->raw_body.n);
     if (strlen(a->idempotency_key) > KEY_MAX)
         return err_set(e, ERR_INPUT, "Idempotency-Key: expected at most %d bytes", KEY_MAX);
-    if (sha256(blob_str(text), h, e) < 0 || sha256(bytes_blob(&a->raw_body), b, e) < 0)
+    /* The key, which is nowhere stored, salts the body: a short password in it cannot be tried out.
+     */
+    buf_addf(&salted, "%s\n", a->idempotency_key);
+    buf_add_blob(&salted, bytes_blob(&a->raw_body));
+    if (buf_check(&salted, "body", e) < 0 || sha256(blob_str(text), h, e) < 0 ||
+        sha256(buf_blob(&salted), b, e) < 0)
         return -1;
     OWN(own_mem)
     char *hex = hex_str(BLOB(h, 20));
@@ -80,7 +87,7 @@ int repeat_keep(struct api *a, struct err *e)
     json_t *o = json_object();
     OWN(buf_free)
     struct buf text = BUF(ANSWER_KEEP_MAX * 2);
-    if (!applies(a) || a->shows_secret || a->out.n > ANSWER_KEEP_MAX)
+    if (!applies(a) || a->keeps_nothing || a->out.n > ANSWER_KEEP_MAX)
         return 0;
     if (name_of(a, name, body, e) < 0)
         return -1;
