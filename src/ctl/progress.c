@@ -88,8 +88,7 @@ int progress_steps(struct ctl *c, const json_t *job, struct err *e)
     return print_plan(job);
 }
 
-/* Steps that ended since `printed`; a bit per step. */
-static int print_new_steps(struct ctl *c, const json_t *job, uint64_t *printed, struct err *e)
+int progress_new_steps(struct ctl *c, const json_t *job, uint64_t *printed, struct err *e)
 {
     size_t i;
     json_t *one;
@@ -161,7 +160,7 @@ static int watch_one(struct ctl *c, const char *id, json_t **last, struct err *e
         if (!quiet && !was)
             out_text("Job %s: %s\n", id, json_str(job, "title"));
         if (!quiet && (progress_log(c, id, &next, "    | ", e) < 0 ||
-                       print_new_steps(c, job, &printed, e) < 0))
+                       progress_new_steps(c, job, &printed, e) < 0))
             return -1;
         const bool waiting = str_eq(state, "Waiting") || str_eq(state, "Queued");
         if (!quiet && waiting && !str_eq(was, state))

@@ -10,6 +10,8 @@
 int progress_wait(struct ctl *c, const char *job, struct err *e);
 /* After an answer that may have begun work: waits for its job, or prints its id. */
 int progress_answer(struct ctl *c, const struct api_answer *a, struct err *e);
+/* Steps that ended since `printed`, a bit per step. */
+int progress_new_steps(struct ctl *c, const json_t *job, uint64_t *printed, struct err *e);
 /* One line per step, and the plan. */
 int progress_steps(struct ctl *c, const json_t *job, struct err *e);
 /* Log lines from *next on; moves *next. prefix: before each line. */

@@ -41,8 +41,13 @@ int step_end(struct step *s, enum deploy_outcome outcome, enum deploy_cause caus
     return 0;
 }
 
+static void on_passed(void *arg, enum deploy_part part, const char *text)
+{
+    worker_part(arg, part, text);
+}
+
 /* The account's login and root rights of the record, as via wants them. */
-static struct via_account account_of(const struct worker *w)
+static struct via_account account_of(struct worker *w)
 {
     const struct server *s = &w->server;
 
@@ -60,6 +65,8 @@ static struct via_account account_of(const struct worker *w)
         .password = secret_blob(&w->password),
         .ssh_key = secret_blob(&w->ssh_key),
         .sudo_password = secret_blob(&w->sudo_password),
+        .passed = on_passed,
+        .arg = w,
     };
 }
 

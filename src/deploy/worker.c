@@ -88,6 +88,30 @@ int worker_begin(struct worker *w, const struct msg_DEPLOY_BEGIN *m, struct err 
     return 0;
 }
 
+/* Clean text for the channel: a server's words, or cut within a character. */
+static void make_clean(char *line)
+{
+    for (char *c = line; *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7F)
+            *c = ' ';
+    if (!utf8_valid(line, strlen(line)))
+        for (char *c = line; *c; c++)
+            if (*c & 0x80)
+                *c = '?';
+}
+
+void worker_part(struct worker *w, enum deploy_part part, const char *text)
+{
+    OWN(own_mem)
+    char *line = xasprintf("%.500s", text);
+    struct err e = {0};
+
+    make_clean(line);
+    const struct msg_DEPLOY_PART m = {.part = part, .text = line};
+    if (w->core && send_DEPLOY_PART(w->core, &m, &e) < 0)
+        log_warn("deploy.part", "why=%s", log_q(e.text));
+}
+
 void worker_log(struct worker *w, const char *fmt, ...)
 {
     char line[1024];
@@ -96,13 +120,7 @@ void worker_log(struct worker *w, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(line, sizeof(line), fmt, ap);
     va_end(ap);
-    for (char *c = line; *c; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7F)
-            *c = ' ';
-    if (!utf8_valid(line, strlen(line))) /* a server's words, or cut within a character */
-        for (char *c = line; *c; c++)
-            if (*c & 0x80)
-                *c = '?';
+    make_clean(line);
     const struct msg_DEPLOY_LOG m = {.line = line};
     struct err e = {0};
     if (w->core && send_DEPLOY_LOG(w->core, &m, &e) < 0)

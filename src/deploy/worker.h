@@ -34,6 +34,9 @@ int worker_begin(struct worker *w, const struct msg_DEPLOY_BEGIN *m, struct err 
 /* A line for the job's log: never a secret, never a byte of a key. */
 void worker_log(struct worker *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* To core: this part of a check has passed. */
+void worker_part(struct worker *w, enum deploy_part part, const char *text);
+
 /* One step: what comes in, and the answer it becomes. */
 struct step {
     enum deploy_step step;

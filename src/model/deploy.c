@@ -19,6 +19,16 @@ static const struct {
 #undef STEP
 };
 
+const char *deploy_part_title(enum deploy_part part)
+{
+    static const char *const titles[PART_COUNT] = {
+#define PART(NAME, title) [PART_##NAME] = title,
+        DEPLOY_PARTS(PART)
+#undef PART
+    };
+    return part < PART_COUNT ? titles[part] : "Unknown part";
+}
+
 const char *deploy_step_title(enum deploy_step step)
 {
     for (size_t i = 0; i < COUNT(steps); i++)

@@ -27,6 +27,27 @@ enum deploy_step {
 #undef STEP
 };
 
+/*
+ * What CONNECT and DISCOVER are made of, in their order: a worker tells each part as it has passed,
+ * so a check that fails names the part it failed at. PART(NAME, title).
+ */
+#define DEPLOY_PARTS(PART)                                                                         \
+    PART(NETWORK, "Network")   /* an SSH server answers */                                         \
+    PART(HOST_KEY, "Host key") /* it is a pinned one: nothing was sent before */                   \
+    PART(LOGIN, "Login")                                                                           \
+    PART(ELEVATION, "Elevation")                                                                   \
+    PART(PATH, "Path")       /* which program runs or is installed, with which configuration */    \
+    PART(SERVICE, "Service") /* what reloads it */                                                 \
+    PART(CONFIG, "Configuration") /* read, understood, and accepted by the program's own test */   \
+    PART(ENDPOINTS, "Endpoints")
+
+enum deploy_part {
+#define PART(NAME, title) PART_##NAME,
+    DEPLOY_PARTS(PART)
+#undef PART
+        PART_COUNT
+};
+
 enum deploy_outcome {
     OUTCOME_OK = 0,
     OUTCOME_NO_CHANGE = 1,    /* the leaf is already configured and served */
@@ -59,5 +80,6 @@ enum deploy_cause {
     CAUSE_COUNT
 };
 extern const char *const cause_names[CAUSE_COUNT];
+const char *deploy_part_title(enum deploy_part part);
 const char *deploy_step_title(enum deploy_step step);
 const char *deploy_step_name(enum deploy_step step); /* "connect" */

@@ -21,6 +21,7 @@
 #include "src/base/log.h"
 #include "src/ipc/call.h"
 #include "src/model/connectors.h"
+#include "src/model/deploy.h"
 #include "src/model/deploy_request.h"
 #include "src/model/records.h"
 
@@ -32,7 +33,7 @@ struct driver {
     struct channel *control, *worker;
     pid_t pid;
     struct buf recipient;
-    json_t *log;
+    json_t *log, *parts;
     char job[ID_CHARS + 1];
 };
 
@@ -41,6 +42,7 @@ static void on_worker(struct channel *c, struct msg *m, void *arg)
     struct driver *d = arg;
     struct msg_DEPLOY_HELLO hello;
     struct msg_DEPLOY_LOG line;
+    struct msg_DEPLOY_PART part;
 
     (void)c;
     if (m->type == MSG_DEPLOY_HELLO && get_DEPLOY_HELLO(m, &hello, NULL) == 0) {
@@ -50,6 +52,8 @@ static void on_worker(struct channel *c, struct msg *m, void *arg)
     }
     if (m->type == MSG_DEPLOY_LOG && get_DEPLOY_LOG(m, &line, NULL) == 0)
         json_array_append_new(d->log, json_string(line.line));
+    if (m->type == MSG_DEPLOY_PART && get_DEPLOY_PART(m, &part, NULL) == 0)
+        json_array_append_new(d->parts, json_pack("[ss]", deploy_part_title(part.part), part.text));
 }
 
 static void on_worker_closed(struct channel *c, const struct err *why, void *arg)
@@ -249,6 +253,7 @@ static int one(struct driver *d, const json_t *in, json_t *out, struct err *e)
     const char *op = json_str(in, "op");
 
     json_array_clear(d->log);
+    json_array_clear(d->parts);
     if (str_eq(op, "start"))
         return start(d, json_str(in, "program"), e);
     if (str_eq(op, "kill")) {
@@ -266,7 +271,8 @@ static int one(struct driver *d, const json_t *in, json_t *out, struct err *e)
 
 int main(void)
 {
-    struct driver d = {.loop = loop_new(), .log = json_array(), .recipient = BUF(64)};
+    struct driver d = {
+        .loop = loop_new(), .log = json_array(), .parts = json_array(), .recipient = BUF(64)};
     static char line[LINE_MAX_BYTES];
 
     log_open("driver", false);
@@ -283,6 +289,7 @@ int main(void)
             json_put_str(out, "error", e.text);
         take_log(&d);
         json_object_set(out, "log", d.log);
+        json_object_set(out, "parts", d.parts);
         json_print(out, &text, NULL);
         puts(buf_cstr(&text));
         fflush(stdout);
@@ -290,6 +297,7 @@ int main(void)
     end_worker(&d);
     buf_free(&d.recipient);
     json_decref(d.log);
+    json_decref(d.parts);
     loop_free(d.loop);
     return 0;
 }

@@ -34,7 +34,7 @@ class Worker:
     def __init__(self):
         self.driver = subprocess.Popen([BUILD / "tests/doubles/deploy_driver"], stdin=subprocess.PIPE,
                                        stdout=subprocess.PIPE, text=True)
-        self.log = []
+        self.log, self.parts = [], []
         self.start()
 
     def start(self):
@@ -46,6 +46,7 @@ class Worker:
         self.driver.stdin.flush()
         got = json.loads(self.driver.stdout.readline())
         self.log += got["log"]
+        self.parts += got["parts"]
         return got
 
     def kill(self):

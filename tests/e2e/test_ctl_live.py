@@ -120,6 +120,26 @@ def web(appliance, machine, ready):
     return server
 
 
+def test_server_is_tested_before_it_is_stored(ready, web, machine):
+    words = ["description=web-tried", f"address={machine.address}", "username=deploy", "sudo=sudo", "password=-"]
+
+    def add(*more, **kw):
+        return ready("server", "add", *words, *more, stdin=machine.password + "\n", **kw)
+
+    why = add("--test-only", status=REMOTE)
+    assert "failed at Host key" in why and "✗ failed" not in why  # the error alone goes to standard error
+    keys = ",".join(k.split()[1] for k in machine.host_keys())
+    said = add("--test-only", "--host-key", keys)
+    assert re.search(r"✓ done +Login", said) and re.search(r"8443 +blog.example", said)
+    ready("server", "show", "web-tried", status=NOT_FOUND)
+    assert "added" in add("--host-key", keys)
+    assert set(ready.json("server", "show", "web-tried")["host_keys"]) == set(machine.host_keys())
+    edit = ["server", "edit", "web-tried", "username=plain", "sudo=none", "--test-only"]  # an account that may not read
+    assert "failed at Configuration" in ready(*edit, status=REMOTE)
+    assert ready.json("server", "show", "web-tried")["username"] == "deploy"
+    ready("server", "delete", "web-tried", "--yes")
+
+
 def test_server_is_added_pinned_and_found(web, ready, machine):
     shown = ready("server", "show", "web-live")
     assert "Active" in shown and machine.address in shown

@@ -29,6 +29,9 @@ def test_check_finds_the_endpoints(host, worker):
     assert shop["problem"] == ""
     assert "PRIVATE" not in json.dumps(got)
     assert "version: nginx 1.26" in got["evidence"]
+    parts = dict(worker.parts)
+    assert list(parts) == ["Network", "Host key", "Login", "Elevation", "Path", "Service", "Configuration", "Endpoints"]
+    assert parts["Host key"] in host.host_keys() and "/etc/nginx/nginx.conf" in parts["Path"] and parts["Endpoints"] == "3 TLS endpoints"
     assert job.step(BACKUP)["outcome"] == FAILED  # a check changes nothing
     assert host.run("ls /var/lib") .find("certkeep") < 0
 
@@ -78,6 +81,7 @@ def test_changed_host_key_stops(host, worker, authority):
 def test_wrong_password_is_a_permission_failure(host, worker):
     got = Job(worker, host, secrets={"password": "wrong"}).step(CONNECT)
     assert (got["outcome"], got["cause"]) == (FAILED, PERMISSION)
+    assert [p for p, _ in worker.parts] == ["Network", "Host key"]
 
 
 @pytest.mark.parametrize("user,sudo,login,secrets,good", [

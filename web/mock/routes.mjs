@@ -2,6 +2,7 @@
 import { add, audit, db, iso, newId, sha, trail } from './data.mjs';
 import { kinds, schemas } from './defs.mjs';
 import { list } from './list.mjs';
+import { startTest, testOf } from './server-tests.mjs';
 import { approve, cancel, changed, emit, run, start } from './work.mjs';
 
 export const problem = (status, code, detail, field) => ({ type: `urn:certkeep:error:${code}`, title: code, status, detail, ...(field ? { field } : {}) });
@@ -166,6 +167,12 @@ export const routes = [
   ['GET', P('/certificates/ID/text'), (c) => { const r = find('cert', c.id); return { body: { text: TEXT(r), chain: [link(`CN=${r.name}`, `CN=${r.issuer}`, r, { names: r.names, findings: r.vulnerable }), link(`CN=${r.issuer}`, `CN=${r.issuer}`, r)] } }; }],
   ['GET', P('/certificates/ID/timeline'), (c) => ({ body: { items: trail.timeline.get(c.id) ?? [] } })],
   ...crud('server', '/servers', 'description', { made: (r) => ({ bot: 'built-in', state: 'Unverified', ports: r.ports.length ? r.ports : ['443'] }), keep: (s) => { const c = db.cert.find((x) => x.server === s.id); return c && `Certificate ${c.name} is deployed to this server: delete it or move it first.`; } }),
+  ['POST', P('/server-tests'), (c) => {
+    const stored = c.body.server ? find('server', c.body.server) : null;
+    const t = take('server', c.body.settings, stored ?? defaults('server'), !!stored);
+    return t.error ? t : { status: 201, body: startTest(c.body.settings, stored, c.body.host_keys) };
+  }],
+  ['GET', P('/server-tests/ID'), (c) => { const t = testOf(c.id); return t ? { body: t } : bad(404, 'not_found', 'There is no such connection test.'); }],
   ['POST', P('/servers/ID/test'), (c) => { const s = find('server', c.id); return work(start('server check', `Check ${s.description}`, { server: s.id })); }],
   ['POST', P('/servers/ID/host-keys/approve'), set('server', (s, c) => ({ host_keys: c.body.fingerprints, offered_keys: [], state: 'Unverified', last_error: '' }))],
   ['POST', P('/servers/ID/disable'), set('server', () => ({ state: 'Disabled' }))], ['POST', P('/servers/ID/enable'), set('server', () => ({ state: 'Unverified' }))],

@@ -1,6 +1,5 @@
 // The one form, built from the fields the API publishes. Nothing typed is lost: not on an error, not
 // when the session ends meanwhile, not when somebody else changed the record.
-import type { ComponentChildren } from 'preact';
 import { useId, useMemo, useRef, useState } from 'preact/hooks';
 import { Problem, type Field } from './api';
 import { Input } from './form/inputs';
@@ -18,18 +17,18 @@ interface FormProps {
   reread?: () => Promise<unknown>; // after 412: take what is stored, keep what was typed
   onCancel?: () => void;
   cancel?: string;
-  children?: ComponentChildren; // more buttons
+  also?: { label: string; busy: boolean; run: (body: Record<string, unknown>) => Promise<unknown> }; // with what is typed, saving nothing
 }
 
 const NO_SHAPE: Shape = {};
 
-export function Form({ fields, record, groups, shape = NO_SHAPE, action, save, reread, onCancel, cancel = 'Cancel', children }: FormProps) {
+export function Form({ fields, record, groups, shape = NO_SHAPE, action, save, reread, onCancel, cancel = 'Cancel', also }: FormProps) {
   const base = useId();
   const mine = useMemo(() => editable(fields, shape), [fields]);
   const [typed, setTyped] = useState<Values>({});
   const [errors, setErrors] = useState<Record<string, string>>({});
   const [problem, setProblem] = useState<Problem | null>(null);
-  const [busy, setBusy] = useState(false);
+  const [busy, setBusy] = useState<'' | 'save' | 'also'>('');
   const root = useRef<HTMLFormElement>(null);
 
   const stored = (f: Field) => initial(f, record?.[f.name]);
@@ -45,8 +44,7 @@ export function Form({ fields, record, groups, shape = NO_SHAPE, action, save, r
     el?.closest('details')?.setAttribute('open', '');
     el?.focus();
   });
-  const submit = async (e: Event) => {
-    e.preventDefault();
+  const submit = async (send: (body: Record<string, unknown>) => Promise<unknown>, saves: boolean) => {
     if (busy) return;
     const found: Record<string, string> = {};
     for (const f of visible) {
@@ -65,12 +63,12 @@ export function Form({ fields, record, groups, shape = NO_SHAPE, action, save, r
       if (f.kind === 'secret' ? value(f) === '' : record ? same(value(f), stored(f)) : value(f) === '' && !f.required) continue;
       body[f.name] = toSend(f, value(f));
     }
-    setBusy(true);
+    setBusy(saves ? 'save' : 'also');
     try {
-      await save(body);
-      setTyped({});
+      await send(body);
+      if (saves) setTyped({});
     } catch (err) {
-      const p = err instanceof Problem ? err : new Problem(0, 'Not saved', String(err));
+      const p = err instanceof Problem ? err : new Problem(0, 'Not done', String(err));
       const name = p.field?.split('.').pop();
       setProblem(p);
       if (name && visible.some((f) => f.name === name)) {
@@ -78,7 +76,7 @@ export function Form({ fields, record, groups, shape = NO_SHAPE, action, save, r
         focusOn(name);
       } else root.current?.querySelector<HTMLElement>('.trouble')?.scrollIntoView({ block: 'nearest' });
     }
-    setBusy(false);
+    setBusy('');
   };
 
   const row = (f: Field) => {
@@ -103,7 +101,7 @@ export function Form({ fields, record, groups, shape = NO_SHAPE, action, save, r
     <fieldset key={title}><legend>{title}</legend><div class="fields">{list.map(row)}</div></fieldset>
   );
   return (
-    <form ref={root} class="form" onSubmit={submit} noValidate>
+    <form ref={root} class="form" onSubmit={(e) => { e.preventDefault(); void submit(save, true); }} noValidate>
       {problem && Object.keys(errors).length === 0 && (
         <Trouble text={problem.message}>
           {problem.status === 412 && reread && <p><button type="button" class="btn" onClick={() => void reread().then(() => setProblem(null))}>Take what is stored now, keep what I typed</button></p>}
@@ -114,8 +112,8 @@ export function Form({ fields, record, groups, shape = NO_SHAPE, action, save, r
         : <div class="fields">{rest.filter((f) => !f.advanced).map(row)}</div>}
       {advanced.length > 0 && <details class="advanced"><summary>Advanced</summary><div class="fields">{advanced.map(row)}</div></details>}
       <div class="bar sticky-foot">
-        <button type="submit" class="btn primary" aria-disabled={busy}>{busy ? 'Saving…' : action}</button>
-        {children}
+        <button type="submit" class="btn primary" aria-disabled={!!busy}>{busy === 'save' ? 'Saving…' : action}</button>
+        {also && <button type="button" class="btn" aria-disabled={!!busy || also.busy} onClick={() => void (also.busy || submit(also.run, false))}>{also.label}</button>}
         {onCancel && <button type="button" class="btn" onClick={onCancel}>{cancel}</button>}
         {dirty && <span class="soft">Not saved yet</span>}
       </div>

@@ -33,8 +33,8 @@ struct api {
     uint32_t retry_after_s;
     char *set_session; /* NULL: leave the cookie; with age 0: take it away */
     uint32_t session_age_s;
-    bool precondition; /* If-Match did not hold: 412 */
-    bool shows_secret; /* the answer shows a secret once: never kept for a repeated request */
+    bool precondition;  /* If-Match did not hold: 412 */
+    bool keeps_nothing; /* not kept for a repeated request: a secret is shown, or nothing stored */
 };
 
 typedef int (*api_handler)(struct api *a, struct err *e);

@@ -5,53 +5,13 @@
 #include "src/base/own.h"
 #include "src/base/str.h"
 #include "src/core/api/api.h"
+#include "src/core/api/server_form.h"
 #include "src/core/flow/jobs.h"
+#include "src/core/flow/server_test.h"
 
 static int get(struct api *a, struct txn *t, struct server *s, struct err *e)
 {
     return row_get(t, TABLE_SERVER, a->param, s, e);
-}
-
-/* A secret of the form becomes a sealed member of the record, bound to the record's id. */
-static int seal(struct api *a, const char *id, const char *name, const char *label,
-                const struct secret *plain, struct bytes *out, struct err *e)
-{
-    OWN(own_mem)
-    char *context = xasprintf("server/%s/%s", id, name);
-    struct msg_KEY_SEAL m = {.context = context, .plain = secret_blob(plain)};
-    OWN(reply_done)
-    struct reply r = {0};
-    struct msg_KEY_SEALED got;
-    if (plain->n == 0)
-        return 0;
-    if (call_KEY_SEAL(a->core->key, &m, MSG_KEY_SEALED, KEY_TIMEOUT_MS, &r, e) < 0 ||
-        get_KEY_SEALED(&r.msg, &got, e) < 0)
-        return err_wrap(e, "%s", label);
-    bytes_set(out, got.sealed);
-    return 0;
-}
-
-static int seal_all(struct api *a, struct server *s, struct err *e)
-{
-    if (seal(a, s->id, "password", "Password", &s->password, &s->sealed_password, e) < 0 ||
-        seal(a, s->id, "ssh_key", "SSH Private Key", &s->ssh_key, &s->sealed_ssh_key, e) < 0)
-        return -1;
-    return seal(a, s->id, "sudo_password", "sudo Password", &s->sudo_password, &s->sealed_sudo, e);
-}
-
-static int check_login(const struct server *s, struct err *e)
-{
-    bool key = str_eq(s->login, "key");
-    if (key && s->ssh_key.n == 0 && s->sealed_ssh_key.n == 0)
-        return err_set(e, ERR_INPUT, "SSH Private Key: needed for login by key");
-    if (!key && s->password.n == 0 && s->sealed_password.n == 0)
-        return err_set(e, ERR_INPUT, "Password: needed for login by %s", s->login);
-    for (size_t i = 0; i < s->ports.n; i++) {
-        uint32_t port;
-        if (parse_u32(s->ports.v[i], 1, 65535, &port, e) < 0)
-            return err_wrap(e, "Ports");
-    }
-    return 0;
 }
 
 /* has_* come from the sealed members: the record in the store has no plain secret. */
@@ -91,18 +51,9 @@ int on_servers_create(struct api *a, struct err *e)
     struct server s = {0};
     OWN(txn_abort)
     struct txn *t = NULL;
-    char id[ID_CHARS + 1];
     json_t *b;
-    fields_init(&server_fields, &s);
-    if (api_body(a, &b, e) < 0 || fields_from_json(&server_fields, b, false, &s, e) < 0 ||
-        check_login(&s, e) < 0)
-        return -1;
-    if (s.ports.n == 0)
-        strs_add(&s.ports, "443");
-    id_new(id); /* before the record: the secrets are sealed to it */
-    text_set(&s.id, id);
-    if (seal_all(a, &s, e) < 0 || txn_begin(a->core->db, true, &t, e) < 0 ||
-        row_put(t, TABLE_SERVER, &s, e) < 0 ||
+    if (api_body(a, &b, e) < 0 || server_form_new(a, b, &s, e) < 0 ||
+        txn_begin(a->core->db, true, &t, e) < 0 || row_put(t, TABLE_SERVER, &s, e) < 0 ||
         api_audit(a, t, "server", s.id, s.description, s.address, e) < 0 || txn_commit(&t, e) < 0)
         return -1;
     a->location = xasprintf("/api/v1/servers/%s", s.id);
@@ -120,19 +71,9 @@ int on_servers_update(struct api *a, struct err *e)
         return -1;
     txn_abort(&t);
     t = NULL;
-    OWN(own_mem)
-    char *address = xstrdup(s.address);
     if (api_check_match(a, s.rev, e) < 0 || api_body(a, &b, e) < 0 ||
-        fields_from_json(&server_fields, b, true, &s, e) < 0 || check_login(&s, e) < 0 ||
-        seal_all(a, &s, e) < 0)
-        return -1;
-    if (!str_eq(address,
-                s.address)) { /* another address is another machine until its key says otherwise */
-        text_set(&s.state, "Unverified");
-        strs_free(&s.host_keys);
-        strs_free(&s.offered_keys);
-    }
-    if (txn_begin(a->core->db, true, &t, e) < 0 || row_put(t, TABLE_SERVER, &s, e) < 0 ||
+        server_form_change(a, b, &s, e) < 0 || txn_begin(a->core->db, true, &t, e) < 0 ||
+        row_put(t, TABLE_SERVER, &s, e) < 0 ||
         api_audit(a, t, "server", s.id, s.description, "changed", e) < 0 || txn_commit(&t, e) < 0)
         return -1;
     return answer(a, 200, &s, e);
@@ -183,6 +124,15 @@ int on_servers_test(struct api *a, struct err *e)
     return api_accepted(a, job, e);
 }
 
+/* The key as the server offered it: in its last check, or to this user's test before it was saved.
+ */
+static const char *offered_as(struct api *a, const struct server *s, const char *text)
+{
+    if (strs_has(&s->offered_keys, text))
+        return text;
+    return server_test_offered(a->caller.user.id, s->address, s->port, text);
+}
+
 /* Pins what a person compared: only keys the server really offered can be approved. */
 int on_servers_approve_host_keys(struct api *a, struct err *e)
 {
@@ -201,7 +151,7 @@ int on_servers_approve_host_keys(struct api *a, struct err *e)
     if (rc == 0 && wanted.n == 0)
         rc = err_set(e, ERR_INPUT, "fingerprints: name the offered host keys you compared");
     for (size_t i = 0; rc == 0 && i < wanted.n; i++)
-        if (!strs_has(&s.offered_keys, wanted.v[i]))
+        if (offered_as(a, &s, wanted.v[i]) == NULL)
             rc = err_set(
                 e, ERR_CONFLICT,
                 "fingerprints: %s was not offered by the server; check it again and compare",
@@ -209,7 +159,7 @@ int on_servers_approve_host_keys(struct api *a, struct err *e)
     if (rc == 0) {
         strs_free(&s.host_keys);
         for (size_t i = 0; i < wanted.n; i++)
-            strs_add(&s.host_keys, wanted.v[i]);
+            strs_add(&s.host_keys, offered_as(a, &s, wanted.v[i]));
         strs_free(&s.offered_keys);
         text_set(&s.state, "Unverified");
         text_set(&s.last_error, "");

@@ -82,7 +82,7 @@ static int sign_in(struct api *a, struct user *u, const char *how, struct err *e
         return -1;
     a->set_session = TAKE(secret);
     a->session_age_s = SESSION_AGE_S;
-    a->shows_secret = true;
+    a->keeps_nothing = true;
     return api_json(a, 201, me(u, &s, role_permissions(&u->roles)), e);
 }
 
@@ -208,6 +208,6 @@ int on_sign_in_codes_create(struct api *a, struct err *e)
     time_print(s.expires_at, at);
     json_put_str(o, "code", secret);
     json_put_str(o, "expires_at", at);
-    a->shows_secret = true;
+    a->keeps_nothing = true;
     return api_json(a, 201, o, e);
 }

@@ -189,7 +189,7 @@ static int make_token(struct api *a, const char *label, const struct strs *grant
     json_put_str(o, "token", secret);
     json_put_strs(o, "roles", granted);
     json_put_str(o, "expires_at", at);
-    a->shows_secret = true;
+    a->keeps_nothing = true;
     a->location = xasprintf("/api/v1/tokens/%s", s.id);
     return api_json(a, 201, o, e);
 }

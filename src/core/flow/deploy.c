@@ -86,7 +86,8 @@ int deploy_connect(struct deploy *d, struct err *e)
     struct buf request = BUF(512 * 1024);
     if (deploy_request_of(d, &request, e) < 0)
         return -1;
-    return worker_start(d->run, &d->server, buf_blob(&request), blob_str(text_of(d->cert.chain)),
+    const struct worker_for who = worker_for_run(d->run);
+    return worker_start(&who, &d->server, buf_blob(&request), blob_str(text_of(d->cert.chain)),
                         bytes_blob(&d->key.spki), &d->worker, e);
 }
 

@@ -13,7 +13,7 @@
 #define STEP_TIMEOUT_MS 300000 /* the worker has shorter deadlines of its own */
 
 struct worker {
-    struct run *run;
+    struct worker_for who;
     struct channel *channel;
     uint32_t instance;
     struct bytes recipient; /* its one-shot HPKE key */
@@ -21,12 +21,29 @@ struct worker {
     bool gone;
 };
 
+static void log_line(void *arg, const char *line)
+{
+    run_log(arg, "%s", line);
+}
+
+static void log_part(void *arg, enum deploy_part part, const char *text)
+{
+    run_log(arg, "%s: %s", deploy_part_title(part), text);
+}
+
+struct worker_for worker_for_run(struct run *r)
+{
+    return (struct worker_for){
+        .core = r->core, .id = r->job.id, .log = log_line, .part = log_part, .arg = r};
+}
+
 static void on_message(struct channel *c, struct msg *m, void *arg)
 {
     struct worker *w = arg;
     struct err e = {0};
     struct msg_DEPLOY_HELLO hello;
     struct msg_DEPLOY_LOG line;
+    struct msg_DEPLOY_PART part;
     (void)c;
     if (m->type == MSG_DEPLOY_HELLO && get_DEPLOY_HELLO(m, &hello, &e) == 0) {
         bytes_set(&w->recipient, hello.recipient);
@@ -36,9 +53,11 @@ static void on_message(struct channel *c, struct msg *m, void *arg)
             fiber_resume(f);
         }
     } else if (m->type == MSG_DEPLOY_LOG && get_DEPLOY_LOG(m, &line, &e) == 0) {
-        run_log(w->run, "%s", line.line);
+        w->who.log(w->who.arg, line.line);
+    } else if (m->type == MSG_DEPLOY_PART && get_DEPLOY_PART(m, &part, &e) == 0) {
+        w->who.part(w->who.arg, part.part, part.text);
     } else {
-        log_warn("worker.message", "job=%s type=%s error=%s", w->run->job.id, msg_name(m->type),
+        log_warn("worker.message", "job=%s type=%s error=%s", w->who.id, msg_name(m->type),
                  log_q(e.text));
     }
 }
@@ -46,7 +65,7 @@ static void on_message(struct channel *c, struct msg *m, void *arg)
 static void worker_lost(struct worker *w)
 {
     if (!w->gone)
-        w->run->core->lost++;
+        w->who.core->lost++;
     w->gone = true;
 }
 
@@ -78,7 +97,7 @@ static void on_hello_late(void *arg)
 static int wait_hello(struct worker *w, struct err *e)
 {
     if (w->recipient.n == 0 && !w->gone) {
-        struct watch *late = loop_timer(w->run->core->loop, START_TIMEOUT_MS, on_hello_late, w);
+        struct watch *late = loop_timer(w->who.core->loop, START_TIMEOUT_MS, on_hello_late, w);
         w->waiting = fiber_self();
         fiber_yield();
         watch_free(late);
@@ -90,7 +109,7 @@ static int wait_hello(struct worker *w, struct err *e)
 
 static int spawn(struct worker *w, struct err *e)
 {
-    struct core *core = w->run->core;
+    struct core *core = w->who.core;
     struct msg_WORKER_START m = {.process = PROC_DEPLOY};
     OWN(reply_done)
     struct reply r = {0};
@@ -117,7 +136,7 @@ static int reseal(struct worker *w, const struct server *s, const char *name,
     OWN(reply_done)
     struct reply r = {0};
     struct msg_KEY_RESEALED got;
-    if (call_KEY_RESEAL(w->run->core->key, &m, MSG_KEY_RESEALED, KEY_TIMEOUT_MS, &r, e) < 0 ||
+    if (call_KEY_RESEAL(w->who.core->key, &m, MSG_KEY_RESEALED, KEY_TIMEOUT_MS, &r, e) < 0 ||
         get_KEY_RESEALED(&r.msg, &got, e) < 0)
         return err_wrap(e, "%s of the server", name);
     return named_blobs_add(out, name, got.sealed, BLOB(NULL, 0), e);
@@ -139,7 +158,7 @@ static int begin(struct worker *w, const struct server *s, struct blob request,
     if (rc < 0)
         return -1;
     fields_encode(&server_fields, s, &server);
-    struct msg_DEPLOY_BEGIN m = {.job = w->run->job.id,
+    struct msg_DEPLOY_BEGIN m = {.job = w->who.id,
                                  .type = s->server_type,
                                  .server = buf_blob(&server),
                                  .secrets = buf_blob(&sealed),
@@ -155,11 +174,11 @@ static int begin(struct worker *w, const struct server *s, struct blob request,
     return call_DEPLOY_BEGIN(w->channel, &m, MSG_DONE, START_TIMEOUT_MS, &r, e);
 }
 
-int worker_start(struct run *r, const struct server *s, struct blob request, struct blob chain_pem,
-                 struct blob spki, struct worker **out, struct err *e)
+int worker_start(const struct worker_for *who, const struct server *s, struct blob request,
+                 struct blob chain_pem, struct blob spki, struct worker **out, struct err *e)
 {
     struct worker *w = xcalloc(1, sizeof *w);
-    w->run = r;
+    w->who = *who;
     if (spawn(w, e) < 0 || wait_hello(w, e) < 0 || begin(w, s, request, chain_pem, spki, e) < 0) {
         worker_stop(w);
         return -1;
@@ -175,7 +194,7 @@ void worker_stop(struct worker *w)
         return;
     if (w->channel) {
         struct msg_WORKER_STOP m = {.instance = w->instance};
-        if (send_WORKER_STOP(w->run->core->parent, &m, &e) < 0)
+        if (send_WORKER_STOP(w->who.core->parent, &m, &e) < 0)
             log_warn("worker.stop", "instance=%u error=%s", w->instance, log_q(e.text));
         channel_free(w->channel);
     }
@@ -224,7 +243,7 @@ int worker_export_key(struct worker *w, const struct key *k, struct blob chain_p
                       struct buf *bundle, struct err *e)
 {
     OWN(own_mem)
-    char *context = xasprintf("job/%s/key", w->run->job.id);
+    char *context = xasprintf("job/%s/key", w->who.id);
     struct msg_KEY_EXPORT m = {.envelope = bytes_blob(&k->envelope),
                                .format = "pem",
                                .chain_pem = chain_pem,
@@ -233,7 +252,7 @@ int worker_export_key(struct worker *w, const struct key *k, struct blob chain_p
     OWN(reply_done)
     struct reply r = {0};
     struct msg_KEY_EXPORTED got;
-    if (call_KEY_EXPORT(w->run->core->key, &m, MSG_KEY_EXPORTED, KEY_TIMEOUT_MS, &r, e) < 0 ||
+    if (call_KEY_EXPORT(w->who.core->key, &m, MSG_KEY_EXPORTED, KEY_TIMEOUT_MS, &r, e) < 0 ||
         get_KEY_EXPORTED(&r.msg, &got, e) < 0)
         return err_wrap(e, "key for the server");
     buf_add_blob(bundle, got.sealed);

@@ -7,9 +7,20 @@
 
 struct worker;
 
+/* Whom a worker works for. It outlives the worker. */
+struct worker_for {
+    struct core *core;
+    const char *id; /* of the job: what the worker is sent is bound to it */
+    void (*log)(void *arg, const char *line);
+    void (*part)(void *arg, enum deploy_part part, const char *text); /* it has passed */
+    void *arg;
+};
+/* A job: lines and parts go to its log. */
+struct worker_for worker_for_run(struct run *r);
+
 /* In a fiber: starts the process, waits for its hello, sends it the job. */
-int worker_start(struct run *r, const struct server *s, struct blob request, struct blob chain_pem,
-                 struct blob spki, struct worker **out, struct err *e);
+int worker_start(const struct worker_for *who, const struct server *s, struct blob request,
+                 struct blob chain_pem, struct blob spki, struct worker **out, struct err *e);
 void worker_stop(struct worker *w); /* accepts NULL */
 
 struct step_result {

@@ -292,6 +292,29 @@ static int discover_endpoint(struct worker *w, struct step *s, const struct ngx_
                     name[0] ? name : "default site", (uint32_t)w->request.port, s->plan.where);
 }
 
+static void tell_located(struct worker *w, const struct plan *p)
+{
+    const char *named =
+        w->server.service_name && w->server.service_name[0] ? w->server.service_name : "nginx";
+    OWN(own_mem)
+    char *path = xasprintf("%s, %s, configuration %s", p->version, p->program, p->config);
+    OWN(own_mem)
+    char *service = p->unit[0]
+                        ? xasprintf("unit %s runs it and reloads it", p->unit)
+                        : xasprintf("no unit %s runs it: it is told itself to reload", named);
+
+    worker_part(w, PART_PATH, path);
+    worker_part(w, PART_SERVICE, service);
+}
+
+static void tell_found(struct worker *w, const struct step *s)
+{
+    OWN(own_mem)
+    char *text = xasprintf("%zu TLS endpoint%s", s->findings.n, s->findings.n == 1 ? "" : "s");
+
+    worker_part(w, PART_ENDPOINTS, text);
+}
+
 int nginx_discover(struct worker *w, struct step *s, struct err *e)
 {
     OWN(conf_files_free)
@@ -306,6 +329,7 @@ int nginx_discover(struct worker *w, struct step *s, struct err *e)
 
     if (nginx_locate(w, &s->plan, e) < 0)
         return -1;
+    tell_located(w, &s->plan);
     buf_addf(&s->evidence, "version: %s\nconfiguration: %s\n", s->plan.version, s->plan.config);
     if (nginx_read(w, &s->plan, &files, &c, &valid, &invalid, e) < 0)
         return e->code == ERR_NETWORK
@@ -314,6 +338,8 @@ int nginx_discover(struct worker *w, struct step *s, struct err *e)
                               "The configuration was not understood: %s", e->text);
     if (nginx_read_certs(w, &c, &pems, e) < 0)
         return -1;
+    if (valid)
+        worker_part(w, PART_CONFIG, "read whole, and nginx accepts it");
     find_all(w, s, &c, &pems);
     buf_addf(&s->evidence, "files: %zu\nendpoints: %zu\n", files.n, s->findings.n);
     if (!valid) {
@@ -325,6 +351,7 @@ int nginx_discover(struct worker *w, struct step *s, struct err *e)
                         "changed: mend it (nginx -t) and try again. It says: %.*s",
                         (int)strcspn(said, "\n"), said);
     }
+    tell_found(w, s);
     if (w->chain.n)
         return discover_endpoint(w, s, &c, &pems, e);
     return step_end(s, OUTCOME_OK, CAUSE_NONE, "%s with %zu TLS endpoints", s->plan.version,

@@ -77,6 +77,35 @@ static int check_root(struct via *v, struct err *e)
     return 0;
 }
 
+static void passed(const struct via_account *a, enum deploy_part part, const char *text)
+{
+    if (a->passed)
+        a->passed(a->arg, part, text);
+}
+
+/* The session stands: host key, login, root rights, each told as it has passed. */
+static int enter(struct via *v, const struct via_account *a, struct strs *keys, struct err *e)
+{
+    static const char *const roots[] = {"none: it works as the account itself", "by sudo",
+                                        "by sudo with password"};
+    OWN(own_mem)
+    char *where = xasprintf("%s port %u answers as an SSH server", a->address, a->port);
+    OWN(own_mem)
+    char *who = xasprintf("%s is logged in", a->user);
+
+    passed(a, PART_NETWORK, where);
+    if (check_host_key(v, a, keys, e) < 0)
+        return -1;
+    passed(a, PART_HOST_KEY, v->facts);
+    if (ssh_login(&v->ssh, a, e) < 0)
+        return -1;
+    passed(a, PART_LOGIN, who);
+    if (check_root(v, e) < 0)
+        return -1;
+    passed(a, PART_ELEVATION, roots[a->root]);
+    return 0;
+}
+
 int via_open(const struct via_account *a, struct via **out, struct strs *keys, struct err *e)
 {
     OWN(own_mem)
@@ -99,11 +128,7 @@ int via_open(const struct via_account *a, struct via **out, struct strs *keys, s
             err_set(e, ERR_CONFLICT, "%s offers no host key of a pinned type", a->address);
     }
     if (rc == 0)
-        rc = check_host_key(v, a, keys, e);
-    if (rc == 0)
-        rc = ssh_login(&v->ssh, a, e);
-    if (rc == 0)
-        rc = check_root(v, e);
+        rc = enter(v, a, keys, e);
     if (rc < 0)
         via_close(v);
     else

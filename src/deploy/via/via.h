@@ -15,6 +15,7 @@
 #include "src/base/err.h"
 #include "src/base/secret.h"
 #include "src/base/str.h"
+#include "src/model/deploy.h"
 
 #define VIA_OUT_MAX (72U << 20) /* nginx -T of the largest tree we read */
 #define VIA_COMMAND_MS 120000
@@ -30,6 +31,8 @@ struct via_account {
     const struct strs *pins; /* "ssh-ed25519 SHA256:..." */
     /* Loans; p NULL when not given. */
     struct blob password, ssh_key, sudo_password;
+    void (*passed)(void *arg, enum deploy_part part, const char *text); /* as it happens */
+    void *arg;
 };
 
 struct via_out {

@@ -52,6 +52,48 @@ test('Add Server: errors beside fields, host key compared, connection tested', M
   await done();
 });
 
+test('a server is tested before it is saved: steps, host key, endpoints, and nothing stored', MOCK, async () => {
+  const { page, done } = await open();
+  await signIn(page, '/servers/new');
+  const before = await page.evaluate(async () => (await (await fetch('/api/v1/servers?limit=1')).json()).total);
+  await button(page, 'Test before saving').click();
+  await page.getByText('Description: is needed').waitFor();
+  await page.getByLabel('Description').fill('Tried first');
+  await page.getByLabel('IP Address').fill('10.1.9.8');
+  await page.getByLabel('Username').fill('deploy');
+  await page.getByLabel('Password', { exact: true }).fill('a password that is sent once');
+  await button(page, 'Test before saving').focus();
+  await press(page, 'Enter');
+  const card = page.getByRole('region', { name: 'Connection test' });
+  await card.locator('[aria-current=step]').first().waitFor(); // steps are shown as they happen
+  await page.getByRole('heading', { name: 'Compare the host key' }).waitFor();
+  assert.match(await card.getByRole('listitem').nth(1).innerText(), /Host key\s+failed[\s\S]*not known yet/);
+  await axe(page, 'test stopped at the host key');
+  await page.getByRole('checkbox', { name: /^I compared/ }).focus();
+  await press(page, 'Space');
+  await button(page, 'Use what I compared').click();
+  await card.getByText('blog.example').first().waitFor();
+  assert.equal(await card.getByRole('list', { name: 'Steps' }).getByRole('listitem').filter({ hasText: 'done' }).count(), 8);
+  await card.getByText('certificate and key are in one file').waitFor();
+  await axe(page, 'test passed');
+  assert.equal(await page.evaluate(async () => (await (await fetch('/api/v1/servers?limit=1')).json()).total), before, 'nothing is stored');
+  assert.equal(await page.getByLabel('Username').inputValue(), 'deploy', 'what was typed stays');
+  await page.getByLabel('Username').fill('wrong');
+  await button(page, 'Test before saving').click();
+  await card.getByText('Authentication failed').first().waitFor();
+  assert.match(await card.getByRole('listitem').filter({ hasText: 'Authentication failed' }).innerText(), /^\W*Login/);
+  await page.getByLabel('Username').fill('deploy');
+  await button(page, 'Save and test').click();
+  await page.locator('.head .pill', { hasText: 'Active' }).waitFor();
+  await page.locator('.facts').getByText('SHA256:').first().waitFor(); // pinned with the save
+  await go(page, (await page.evaluate(() => location.pathname)) + '/edit');
+  await page.getByLabel('Username').fill('wrong');
+  await button(page, 'Test before saving').click();
+  await card.getByText('Authentication failed').first().waitFor();
+  await page.getByLabel('Username').fill('deploy');
+  await done();
+});
+
 test('a record changed by somebody else: nothing typed is lost', MOCK, async () => {
   const { page, done } = await open();
   await signIn(page);

@@ -14,6 +14,7 @@ import { Run } from '../ui/run';
 import { Tabs } from '../ui/tabs';
 import { complain, say } from '../ui/toast';
 import { HostKeys } from './host-keys';
+import { useServerTest } from './server-test';
 
 const UP = { to: '/servers', text: 'Servers' };
 const GROUPS = [
@@ -80,17 +81,21 @@ function Remove({ s, onDone, onClose }: { s: ServerRecord; onDone: () => void; o
 
 export function ServerNew() {
   const schema = useSchema('server');
+  const test = useServerTest('');
   if (!schema.data) return schema.error ? <Trouble text={schema.error} /> : <Loading />;
   return (
-    <>
+    <div class="stack">
       <Head title="Add Server" up={UP} />
       <Form fields={schema.data.fields} groups={GROUPS} shape={SHAPE} action="Save and test" onCancel={() => navigate('/servers')}
+        also={{ label: 'Test before saving', busy: test.busy, run: (body) => test.start(body as Schemas['ServerInput']) }}
         save={async (body) => {
           const { data } = await api.post('/api/v1/servers', { body: body as Schemas['ServerInput'] });
+          await test.pin(data.id, data).catch(complain);
           say(`${data.description} is added.`);
           navigate(`/servers/${data.id}?test`, true);
         }} />
-    </>
+      {test.view}
+    </div>
   );
 }
 
@@ -165,13 +170,19 @@ function Details({ s }: { s: ServerRecord }) {
 
 function Edit({ s, etag, reread }: { s: ServerRecord; etag: string | undefined; reread: () => Promise<void> }) {
   const schema = useSchema('server');
+  const test = useServerTest(s.id, s.host_keys);
   if (!schema.data) return schema.error ? <Trouble text={schema.error} /> : <Loading />;
   return (
-    <Form fields={schema.data.fields} record={s} groups={GROUPS} shape={SHAPE} action="Save" reread={reread}
-      save={async (body) => {
-        await api.patch('/api/v1/servers/{id}', { id: s.id, ifMatch: etag, body: body as Schemas['ServerInput'] });
-        say('Saved.');
-        await reread();
-      }} />
+    <div class="stack">
+      <Form fields={schema.data.fields} record={s} groups={GROUPS} shape={SHAPE} action="Save" reread={reread}
+        also={{ label: 'Test before saving', busy: test.busy, run: (body) => test.start(body as Schemas['ServerInput']) }}
+        save={async (body) => {
+          const { data } = await api.patch('/api/v1/servers/{id}', { id: s.id, ifMatch: etag, body: body as Schemas['ServerInput'] });
+          await test.pin(data.id, data).catch(complain);
+          say('Saved.');
+          await reread();
+        }} />
+      {test.view}
+    </div>
   );
 }

@@ -12,21 +12,30 @@ function split(key: string): [type: string, print: string] {
 }
 
 export function HostKeys({ s, onApproved }: { s: Server; onApproved: () => void }) {
+  if (!s.offered_keys.length) return null;
+  const approve = async (keys: string[]) => {
+    await api.post('/api/v1/servers/{id}/host-keys/approve', { id: s.id, body: { fingerprints: keys } });
+    say('The host key is pinned.');
+    onApproved();
+  };
+  return <CompareKeys offered={s.offered_keys} pinned={s.host_keys} action="Approve what I compared" approve={approve} allowed={may('HOST_KEY_APPROVE')}
+    note="Somebody with the role approver has to compare and approve it." />;
+}
+
+interface CompareProps { offered: string[]; pinned: string[]; action: string; approve: (keys: string[]) => Promise<void>; allowed: boolean; note: string }
+
+export function CompareKeys({ offered, pinned, action, approve, allowed, note }: CompareProps) {
   const [chosen, choose] = useState<string[]>([]);
   const [error, setError] = useState('');
   const [busy, setBusy] = useState(false);
-  if (!s.offered_keys.length) return null;
-  const changed = s.host_keys.length > 0;
-  const allowed = may('HOST_KEY_APPROVE');
-  const picked = chosen.filter((k) => s.offered_keys.includes(k));
-  const approve = async () => {
+  const changed = pinned.length > 0;
+  const picked = chosen.filter((k) => offered.includes(k));
+  const run = async () => {
     if (busy || !picked.length) return;
     setBusy(true);
     setError('');
     try {
-      await api.post('/api/v1/servers/{id}/host-keys/approve', { id: s.id, body: { fingerprints: picked } });
-      say('The host key is pinned.');
-      onApproved();
+      await approve(picked);
     } catch (e) {
       setError(detailOf(e));
     }
@@ -39,10 +48,10 @@ export function HostKeys({ s, onApproved }: { s: Server; onApproved: () => void 
         ? 'The server shows a key that is not the pinned one. It was installed anew, or somebody stands between. Nothing is sent to it until the new key is approved.'
         : 'This is what the server shows of itself. Compare it with what the server says on its own console; only if they are equal is it the right machine.'}</p>
       <p>On the server: <code>for f in /etc/ssh/ssh_host_*_key.pub; do ssh-keygen -lf $f; done</code></p>
-      {changed && <div class="compare"><h3>Pinned</h3><ul class="plain">{s.host_keys.map((k) => <li key={k}><Print k={k} /></li>)}</ul></div>}
+      {changed && <div class="compare"><h3>Pinned</h3><ul class="plain">{pinned.map((k) => <li key={k}><Print k={k} /></li>)}</ul></div>}
       <div class="compare"><h3>Shown by the server now</h3>
         <ul class="plain">
-          {s.offered_keys.map((k) => (
+          {offered.map((k) => (
             <li key={k}>
               {allowed && <input type="checkbox" aria-label={`I compared ${k}`} checked={picked.includes(k)} onChange={(e) => choose(e.currentTarget.checked ? [...picked, k] : picked.filter((x) => x !== k))} />}
               <Print k={k} /><Copy text={k} small label={`Copy ${k}`} />
@@ -52,8 +61,8 @@ export function HostKeys({ s, onApproved }: { s: Server; onApproved: () => void 
       </div>
       <Trouble text={error} />
       {allowed
-        ? <div class="bar"><button type="button" class="btn primary" aria-disabled={busy || !picked.length} onClick={() => void approve()}>Approve what I compared</button>{!picked.length && <span class="soft">Tick each key that is equal.</span>}</div>
-        : <Note tone="info">Somebody with the role approver has to compare and approve it.</Note>}
+        ? <div class="bar"><button type="button" class="btn primary" aria-disabled={busy || !picked.length} onClick={() => void run()}>{action}</button>{!picked.length && <span class="soft">Tick each key that is equal.</span>}</div>
+        : <Note tone="info">{note}</Note>}
     </section>
   );
 }
