@@ -5,14 +5,17 @@
 #include "src/base/loop.h"
 
 #include <event2/event.h>
+#include <sched.h>
 #include <stdlib.h>
 
 #include "src/base/own.h"
+#include "src/base/time.h"
 
 struct loop {
     struct event_base *base;
     bool stop; /* also remembered when asked for before loop_run */
     struct loop_hook *hooks;
+    int64_t linger_until_us;
 };
 
 struct watch {
@@ -48,12 +51,25 @@ void loop_free(struct loop *l)
     free(l);
 }
 
+/* One look at what is ready; it waits for something to be, unless the loop lingers. */
+static int look(struct loop *l)
+{
+    const bool lingers = l->linger_until_us && monotonic_us() < l->linger_until_us;
+
+    if (lingers)
+        sched_yield(); /* who we wait for may need this very processor */
+    else
+        l->linger_until_us = 0;
+    return event_base_loop(l->base,
+                           EVLOOP_NO_EXIT_ON_EMPTY | (lingers ? EVLOOP_NONBLOCK : EVLOOP_ONCE));
+}
+
 int loop_run(struct loop *l, struct err *e)
 {
     int got = 0;
 
-    if (!l->stop)
-        got = event_base_loop(l->base, EVLOOP_NO_EXIT_ON_EMPTY);
+    while (!l->stop && got >= 0)
+        got = look(l);
     l->stop = false;
     loop_before_wait(l);
     if (got < 0)
@@ -65,6 +81,11 @@ void loop_stop(struct loop *l)
 {
     l->stop = true;
     event_base_loopbreak(l->base);
+}
+
+void loop_linger(struct loop *l, uint64_t us)
+{
+    l->linger_until_us = monotonic_us() + (int64_t)us;
 }
 
 void loop_hook_add(struct loop *l, struct loop_hook *h)

@@ -20,6 +20,11 @@ struct loop *loop_new(void);
 void loop_free(struct loop *l);
 int loop_run(struct loop *l, struct err *e); /* until loop_stop */
 void loop_stop(struct loop *l);
+/*
+ * From now on looks again for so long before it sleeps: for a process whose peer is likely to ask
+ * once more at once, and whose work is shorter than waking a processor.
+ */
+void loop_linger(struct loop *l, uint64_t us);
 /* For evhttp and other libevent users. */
 struct event_base *loop_base(struct loop *l);
 

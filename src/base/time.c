@@ -43,6 +43,14 @@ int64_t monotonic_ms(void)
     return clock_ms(CLOCK_MONOTONIC);
 }
 
+int64_t monotonic_us(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
 void clock_replace(const int64_t *fixed_ms)
 {
     fixed = fixed_ms;

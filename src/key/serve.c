@@ -12,6 +12,7 @@
 #include "src/key/keys.h"
 
 #define SEALED_MAX_BYTES (SEAL_MAX_BYTES + 1024)
+#define LINGER_US 50 /* handshakes come in bursts, and from one caller one after the other */
 
 /* 0: answered. -1: the caller answers with the error. */
 typedef int (*handler)(struct service *s, struct channel *c, struct msg *m, struct err *e);
@@ -140,7 +141,11 @@ static int on_sign(struct service *s, struct channel *c, struct msg *m, struct e
                      in.purpose, log_q(e->text));
         return -1;
     }
-    return reply_signed(c, m->id, &signature, e);
+    if (reply_signed(c, m->id, &signature, e) < 0)
+        return -1;
+    if (!channel_busy(c) && !s->signer.under_way)
+        loop_linger(channel_loop(c), LINGER_US);
+    return 0;
 }
 
 static int on_destroy(struct service *s, struct channel *c, struct msg *m, struct err *e)

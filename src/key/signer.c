@@ -89,6 +89,7 @@ static void answer(struct signer *s, struct signer_job *j)
     void *body = TAKE(j->body);
     struct channel *c = j->c;
 
+    s->under_way--;
     if (j->rv != CKR_OK)
         drop_session(s, j);
     if (c)
@@ -159,6 +160,7 @@ bool signer_give(struct signer *s, struct channel *c, const struct msg *m,
     /* A message that the token hashes is a loan, and cannot wait. */
     if (!s->running || !j || !work->hashed_n || !have_session(s))
         return false;
+    s->under_way++;
     s->free = j->next;
     j->next = NULL;
     j->c = c;

@@ -31,6 +31,7 @@ struct signer {
     CK_SESSION_HANDLE session;
     uint64_t generation; /* of the session; 0: there is none */
     struct signer_job *jobs, *free;
+    unsigned under_way;
     /* Shared. */
     pthread_mutex_t lock;
     pthread_cond_t work, idle;

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -117,6 +118,47 @@ static void test_loop_signal_arrives(void **state)
     loop_free(s.loop);
 }
 
+static double cpu_ms(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+    return (double)ts.tv_sec * 1e3 + (double)ts.tv_nsec / 1e6;
+}
+
+static void end_loop(void *arg)
+{
+    struct seen *s = arg;
+
+    s->fires++;
+    loop_stop(s->loop);
+}
+
+/* It looks again for a millisecond, not until the timer: that would use a processor all along. */
+static void test_loop_linger_ends_and_misses_nothing(void **state)
+{
+    (void)state;
+    struct seen s = {.loop = loop_new()};
+    int pair[2];
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    s.watch = loop_watch(s.loop, pair[0], true, true, on_ready, &s);
+    struct watch *end = loop_timer(s.loop, 200, end_loop, &s);
+    assert_int_equal(write(pair[1], "a", 1), 1);
+    const double before = cpu_ms();
+    loop_linger(s.loop, 1000);
+    assert_int_equal(loop_run(s.loop, NULL), 0);
+    assert_true(cpu_ms() - before < 100);
+    assert_int_equal(s.fires, 1);
+    assert_int_equal(s.reads, 1);
+    assert_int_equal(s.writes, 1);
+    watch_free(end);
+    watch_free(s.watch);
+    close(pair[0]);
+    close(pair[1]);
+    loop_free(s.loop);
+}
+
 static void test_loop_stop_before_run_counts(void **state)
 {
     (void)state;
@@ -136,6 +178,7 @@ int main(void)
         cmocka_unit_test(test_loop_timer_is_one_shot_until_again),
         cmocka_unit_test(test_watch_free_disarms),
         cmocka_unit_test(test_loop_signal_arrives),
+        cmocka_unit_test(test_loop_linger_ends_and_misses_nothing),
         cmocka_unit_test(test_loop_stop_before_run_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
