@@ -5,6 +5,7 @@
 #include "src/base/log.h"
 #include "src/base/own.h"
 #include "src/base/str.h"
+#include "src/core/changes.h"
 #include "src/core/core.h"
 #include "src/core/events.h"
 #include "src/core/flow/jobs.h"
@@ -105,6 +106,7 @@ void appliance_refresh(struct core *core)
     }
     if (core->state == before)
         return;
+    changes_count(core);
     log_info("appliance.state", "from=%s to=%s detail=%s", names[before], names[core->state],
              log_q(core->state_detail));
     events_state(core->events, names[core->state]);

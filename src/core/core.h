@@ -33,6 +33,8 @@ struct core {
     const char *public_dir; /* what anybody on the box may read: the root certificate */
     const char *fault_file; /* CERTKEEP_TEST builds: where to stop for the kill test */
     int64_t started_at;
+    _Atomic uint64_t *changes; /* changes.c */
+    int changes_fd;
     uint64_t lost; /* how often a process we talk to has gone away: see run_interrupted */
 };
 

@@ -13,6 +13,7 @@
 #include "src/base/str.h"
 #include "src/base/time.h"
 #include "src/core/auth/throttle.h"
+#include "src/core/changes.h"
 #include "src/core/core.h"
 #include "src/core/events.h"
 #include "src/core/flow/jobs.h"
@@ -97,6 +98,8 @@ static int start(int argc, char **argv, struct control *ctl, struct err *e)
     if (confine_core(state, e) < 0 || db_open(state, &core.db, e) < 0)
         return -1;
     db_group_commits(core.db, core.loop);
+    if (changes_start(&core, e) < 0)
+        return -1;
     core.events = events_new(&core);
     core.jobs = jobs_new(&core);
     if (jobs_recover(&core, e) < 0)

@@ -8,6 +8,7 @@
 #include "src/base/own.h"
 #include "src/base/str.h"
 #include "src/core/api/api.h"
+#include "src/core/changes.h"
 #include "src/core/events.h"
 #include "src/core/evidence.h"
 #include "src/core/flow/jobs.h"
@@ -40,6 +41,7 @@ static void on_web(struct channel *c, struct msg *m, void *arg)
             events_close(core->events, close.stream);
         break;
     case MSG_WEB_HELLO:
+        changes_send(core);
         appliance_publish_identity(core);
         http01_send_all(core);
         break;

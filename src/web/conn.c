@@ -186,16 +186,19 @@ static void pass(struct conn *c)
 static void on_input(struct evbuffer *input, const struct evbuffer_cb_info *info, void *arg)
 {
     struct conn *c = arg;
-    struct evbuffer *vetted;
 
     if (c->busy || !info->n_added)
         return;
     c->busy = true;
-    vetted = evbuffer_new();
-    evbuffer_remove_buffer(input, vetted, evbuffer_get_length(input) - info->n_added);
-    evbuffer_add_buffer(c->raw, input);
-    evbuffer_add_buffer(input, vetted);
-    evbuffer_free(vetted);
+    if (evbuffer_get_length(input) == info->n_added) {
+        evbuffer_add_buffer(c->raw, input);
+    } else {
+        struct evbuffer *vetted = evbuffer_new();
+        evbuffer_remove_buffer(input, vetted, evbuffer_get_length(input) - info->n_added);
+        evbuffer_add_buffer(c->raw, input);
+        evbuffer_add_buffer(input, vetted);
+        evbuffer_free(vetted);
+    }
     c->busy = false;
     pass(c);
     if (c->phase == CONN_ANSWER && evbuffer_get_length(c->raw) > AHEAD_MAX)

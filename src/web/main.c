@@ -58,6 +58,12 @@ static void on_core_back(struct channel *c, void *arg)
     streams_announce(&web.server);
 }
 
+static void on_core_gone(struct channel *c, const struct err *why, void *arg)
+{
+    (void)c, (void)why, (void)arg;
+    kept_drop(&web.server.kept);
+}
+
 static void on_key_back(struct channel *c, void *arg)
 {
     (void)c, (void)arg;
@@ -101,6 +107,8 @@ static int from_core(struct msg *m, struct err *e)
             return -1;
         stream_close(&web.server, close.stream);
         return 0;
+    case MSG_CHANGES:
+        return kept_attach(&web.server.kept, take_fd(&m->fd), e);
     case MSG_HTTP01_SET:
     case MSG_HTTP01_CLEAR:
         return on_challenge(m, e);
@@ -154,7 +162,8 @@ static void on_parent(struct control *ctl, struct msg *m, void *arg)
 
 static int connect_peers(struct err *e)
 {
-    const struct channel_events core = {.message = on_core, .attached = on_core_back};
+    const struct channel_events core = {
+        .message = on_core, .attached = on_core_back, .closed = on_core_gone};
     const struct channel_events key = {.attached = on_key_back};
 
     web.core = channel_new(web.loop, PROC_WEB, PROC_CORE, 0, -1, &core, NULL);

@@ -1,5 +1,4 @@
-/* The strict reading of a request's head and the end of its body. Refuses what it need not accept.
- */
+/* The strict reading of a request's head and the end of its body. */
 #include "src/web/request.h"
 
 #include <stdarg.h>
@@ -282,8 +281,7 @@ static int read_credential(struct request *r, const struct headers *h, struct re
     return 0;
 }
 
-/* Browsers say where an unsafe request comes from; another site's is refused before core sees it.
- */
+/* Browsers say where an unsafe request comes from; another site's never gets to core. */
 static int check_origin(const struct request *r, const struct headers *h, struct refusal *why)
 {
     const bool safe = strcmp(r->method, "GET") == 0 || strcmp(r->method, "HEAD") == 0;
@@ -357,8 +355,10 @@ static int parse(struct request *r, struct blob head, struct refusal *why)
 
 struct request *request_parse(struct blob head, struct refusal *why)
 {
-    struct request *r = xcalloc(1, sizeof(*r));
+    const size_t n = (head.n < REQUEST_HEAD_MAX ? head.n : REQUEST_HEAD_MAX) + 1;
+    struct request *r = xcalloc(1, sizeof(*r) + n);
 
+    r->text_bytes = n;
     if (parse(r, head, why) < 0) {
         request_free(r);
         return NULL;
@@ -371,7 +371,7 @@ void request_free(struct request *r)
 {
     if (!r)
         return;
-    wipe(r, sizeof(*r));
+    wipe(r, sizeof(*r) + r->text_bytes);
     free(r);
 }
 

@@ -32,7 +32,8 @@ struct request {
         *if_none_match, *last_event_id;
     size_t content_length;
     bool chunked;
-    char text[REQUEST_HEAD_MAX + 1];
+    size_t text_bytes;
+    char text[];
 };
 
 /* Where the empty line of the head ends, 0 when it has not come yet. */

@@ -9,6 +9,7 @@
 #include "src/base/loop.h"
 #include "src/ipc/channel.h"
 #include "src/web/asset.h"
+#include "src/web/kept.h"
 #include "src/web/request.h"
 #include "src/web/tls.h"
 
@@ -19,6 +20,7 @@ struct server {
     struct loop *loop;
     struct channel *core;
     struct tls *tls;
+    struct kept kept;
     const struct assets *assets;
     struct strs names; /* beside those of the certificate */
     struct evhttp *http;

@@ -64,6 +64,7 @@ int api_record(struct api *a, uint32_t status, enum table table, const void *rec
     const struct row_head *head = record;
     free(a->etag);
     a->etag = xasprintf("\"%lld\"", (long long)head->rev);
+    a->may_be_kept = str_eq(a->method, "GET");
     return api_json(a, status, api_record_json(table, record), e);
 }
 
@@ -125,7 +126,10 @@ int api_list(struct api *a, enum table table, struct err *e)
             return -1;
         return api_export(a, table_name(table), call.csv, &rows, e);
     }
-    return query_run(t, q, &out, e) < 0 ? -1 : api_json(a, 200, out, e);
+    if (query_run(t, q, &out, e) < 0)
+        return -1;
+    a->may_be_kept = true;
+    return api_json(a, 200, out, e);
 }
 
 int api_body(struct api *a, json_t **out, struct err *e)

@@ -40,6 +40,7 @@ static void answer(struct api *a)
                               .set_session =
                                   a->set_session ? blob_str(a->set_session) : BLOB(NULL, 0),
                               .session_age_s = a->session_age_s,
+                              .changes = a->may_be_kept ? a->changes : 0,
                               .body = buf_blob(&a->out)};
     if (reply_API_REPLY(a->web, a->request, &r, &e) < 0)
         log_warn("api.reply", "path=%s error=%s", log_q(a->path), log_q(e.text));

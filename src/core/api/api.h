@@ -33,6 +33,8 @@ struct api {
     uint32_t retry_after_s;
     char *set_session; /* NULL: leave the cookie; with age 0: take it away */
     uint32_t session_age_s;
+    uint64_t changes;   /* the count before the call was judged */
+    bool may_be_kept;   /* the answer depends on store, state, caller and the day's clock alone */
     bool precondition;  /* If-Match did not hold: 412 */
     bool keeps_nothing; /* not kept for a repeated request: a secret is shown, or nothing stored */
 };

@@ -11,6 +11,7 @@
 #include "src/base/time.h"
 #include "src/core/api/api.h"
 #include "src/core/api/repeat.h"
+#include "src/core/changes.h"
 
 static const api_handler handlers[ROUTE_COUNT] = {
 #define ROUTE(method, path, name, permission) [ROUTE_##name] = on_##name,
@@ -99,6 +100,7 @@ int api_run(struct api *a, struct err *e)
 {
     int rc = -1;
     bool replayed = false;
+    a->changes = changes_now(a->core); /* before the caller is judged: that may end, too */
     if (find_route(a, e) == 0 && check_state(a, e) == 0 && check_caller(a, e) == 0 &&
         repeat_find(a, &replayed, e) == 0)
         rc = 0;

@@ -38,6 +38,7 @@ static int flush(struct db *db)
     if (!g->mdb)
         return 0;
     int rc = commit_rc(db, mdb_txn_commit(g->mdb));
+    txn_count(db); /* a group that was lost has been read meanwhile */
     g->mdb = NULL;
     g->waiters = NULL;
     g->members = 0;

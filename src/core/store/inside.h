@@ -41,8 +41,9 @@ struct db {
     struct layout tables[TABLE_END];
     unsigned open_txns;
     bool writing, grow;
-    bool inside;         /* a child of the group is open: LMDB allows one at a time */
-    struct group *group; /* commits that share one write to disk; NULL: each on its own */
+    bool inside;               /* a child of the group is open: LMDB allows one at a time */
+    struct group *group;       /* commits that share one write to disk; NULL: each on its own */
+    _Atomic uint64_t *changes; /* counts what a reader may see; may be NULL */
     change_fn change;
     void *change_arg;
 };
@@ -86,6 +87,7 @@ void group_free(struct db *db);
 /* txn.c */
 int map_grow(struct db *db, struct err *e);
 int commit_rc(struct db *db, int rc); /* a full disk under its own name */
+void txn_count(struct db *db);        /* see db_count_changes */
 int txn_writable(struct txn *t, struct err *e);
 void txn_note(struct txn *t, enum table table, const char *id, bool deleted);
 const struct layout *txn_layout(struct txn *t, enum table table, struct err *e);

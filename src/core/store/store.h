@@ -41,6 +41,8 @@ void db_on_change(struct db *db, change_fn fn, void *arg);
  */
 struct loop;
 void db_group_commits(struct db *db, struct loop *loop);
+/* From now on `counter` grows with each commit, and when a commit that was read was lost. */
+void db_count_changes(struct db *db, _Atomic uint64_t *counter);
 int txn_begin(struct db *db, bool write, struct txn **out, struct err *e);
 int txn_commit(struct txn **t,
                struct err *e); /* durable when it returns 0; *t is NULL afterwards */

@@ -3,6 +3,7 @@
  * transaction of ordinary size never meets its end. A half-made change cannot be committed.
  */
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
@@ -129,6 +130,17 @@ static void tell(struct db *db, const struct txn *t)
         db->change(t->changes[i].table, t->changes[i].id, t->changes[i].deleted, db->change_arg);
 }
 
+void txn_count(struct db *db)
+{
+    if (db->changes)
+        atomic_fetch_add(db->changes, 1);
+}
+
+void db_count_changes(struct db *db, _Atomic uint64_t *counter)
+{
+    db->changes = counter;
+}
+
 static int commit(struct txn **at, bool wait, struct err *e)
 {
     struct txn *t = *at;
@@ -141,6 +153,8 @@ static int commit(struct txn **at, bool wait, struct err *e)
     struct db *db = t->db;
     bool grouped = t->child && t->write;
     int rc = mdb_txn_commit(t->mdb);
+    if (t->write)
+        txn_count(db);
     txn_end(t);
     if (rc == MDB_MAP_FULL)
         db->grow = true;

@@ -182,6 +182,29 @@ static void test_write_inside_a_read_of_the_group_is_refused(void **state)
     assert_int_equal(loop_run(w->loop, &e), 0);
 }
 
+/* At each commit that a read may see, and once more at the disk: there it may be lost. */
+static void test_count_changes_grows_with_what_reads_may_see(void **state)
+{
+    struct world *w = *state;
+    struct err e = {0};
+    OWN(txn_abort)
+    struct txn *t = NULL;
+    _Atomic uint64_t count = 1;
+    db_count_changes(w->db, &count);
+    fiber_start(w->loop, write_early, w);
+    assert_int_equal(count, 2);
+    assert_int_equal(txn_begin(w->db, true, &t, &e), 0);
+    assert_int_equal(setting_put(t, "never", "v", &e), 0);
+    txn_abort(&t);
+    t = NULL;
+    assert_int_equal(txn_begin(w->db, false, &t, &e), 0);
+    txn_abort(&t);
+    t = NULL;
+    assert_int_equal(count, 2);
+    assert_int_equal(loop_run(w->loop, &e), 0);
+    assert_int_equal(count, 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -190,6 +213,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_commit_on_the_main_stack_is_durable_at_once, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_abort_leaves_the_other_members, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_count_changes_grows_with_what_reads_may_see, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_write_inside_a_read_of_the_group_is_refused, set_up,
                                         tear_down),
     };
