@@ -31,12 +31,12 @@ static char *get(struct via_out *o, const char *name, uint32_t i)
     return script_get(o, full);
 }
 
-static void add_risk(struct plan *p, const char *fmt, const char *what)
+static void add_risk(struct plan *p, const char *why, const char *what)
 {
     OWN(own_mem)
-    char *all = xasprintf("%s! %s: %s\n", p->risks, what, fmt);
+    char *line = xasprintf("! %s: %s", what, why);
 
-    plan_set(&p->risks, all);
+    plan_add_risk(p, line);
 }
 
 /* What another program manages is not ours to write. */

@@ -28,6 +28,14 @@ void plan_set(char **member, const char *text)
     *member = copy;
 }
 
+void plan_add_risk(struct plan *p, const char *line)
+{
+    OWN(own_mem)
+    char *all = xasprintf("%s%s\n", p->risks, line);
+
+    plan_set(&p->risks, all);
+}
+
 void plan_init(struct plan *p)
 {
     *p = (struct plan){0};

@@ -62,7 +62,8 @@ struct plan {
 void plan_init(struct plan *p); /* every string "" */
 void plan_free(struct plan *p); /* OWN(plan_free) struct plan p = {0}; */
 void plan_set(char **member, const char *text);
-struct plan_file *plan_add_file(struct plan *p); /* NULL when full */
+void plan_add_risk(struct plan *p, const char *line); /* "! ..." needs a person */
+struct plan_file *plan_add_file(struct plan *p);      /* NULL when full */
 int plan_add_endpoint(struct plan *p, uint32_t port,
                       const char *name); /* -1 when full; once each */
 void plan_encode(const struct plan *p, struct buf *out);

@@ -86,6 +86,7 @@ static const char arm[] =
     "rm -f \"$DIR/fired\" \"$DIR/disarmed\" \"$DIR/rolled-back\"\n: >\"$DIR/armed\"\n"
     "if [ -d /run/systemd/system ] && systemd-run --quiet --collect "
     "--unit=\"certkeep-rollback-$JOB\" --on-active=\"$SECONDS_LEFT\""
+    " --timer-property=AccuracySec=1s" /* systemd's own is a minute */
     " /bin/sh \"$DIR/rollback.sh\" timer; then echo timer systemd; exit 0; fi\n"
     "setsid /bin/sh -c 'echo $$ >\"$1/timer.pid\"; sleep \"$2\"; exec /bin/sh \"$1/rollback.sh\" "
     "timer'"

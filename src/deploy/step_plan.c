@@ -71,14 +71,6 @@ static void names_minus(const struct strs *a, const struct strs *b, struct strs 
             strs_add(out, a->v[i]);
 }
 
-static void add_risk(struct plan *p, const char *text)
-{
-    OWN(own_mem)
-    char *all = xasprintf("%s%s\n", p->risks, text);
-
-    plan_set(&p->risks, all);
-}
-
 struct names_diff {
     struct strs lost, gained;
 };
@@ -107,8 +99,9 @@ static int describe(struct worker *w, struct step *s, struct names_diff *d, stru
         return err_set(e, ERR_CRYPTO, "the names of the certificates cannot be compared");
     names_minus(&new.names, &was.names, &d->gained);
     if (!str_eq(was.key_alg, new.key_alg))
-        add_risk(p, "the kind of key changes: clients or ssl_ciphers that know only the old kind "
-                    "will fail");
+        plan_add_risk(p,
+                      "the kind of key changes: clients or ssl_ciphers that know only the old kind "
+                      "will fail");
     buf_addf(b, "server %s (%s) %s%s%s, SSH as %s\n",
              w->server.description ? w->server.description : "", w->server.address, p->version,
              p->unit[0] ? ", unit " : "", p->unit, w->server.username);
@@ -169,10 +162,11 @@ int step_plan(struct worker *w, struct step *s, struct err *e)
     if (check_material(w, p, e) < 0 || describe(w, s, &d, e) < 0)
         return -1;
     if (!p->served_leaf[0])
-        add_risk(p, "! nothing answers at the endpoint now: a rollback can restore the files, not "
-                    "prove them");
+        plan_add_risk(
+            p, "! nothing answers at the endpoint now: a rollback can restore the files, not "
+               "prove them");
     if (!str_eq(p->served_leaf, p->old_leaf) && p->served_leaf[0])
-        add_risk(
+        plan_add_risk(
             p,
             "a certificate of ours lies in the file and is not served yet: a reload was missing");
     buf_addf(&s->evidence, "%s", p->risks[0] ? "risks:\n" : "");

@@ -16,6 +16,9 @@ them until standard input ends or SIGTERM comes.
 Sites (nginx 1.26, /etc/nginx/conf.d): shop.example + www.shop.example on 443 (shop.conf, files
 /etc/nginx/tls/shop.{crt,key}); other.example on 443, the default server (other.conf); plain HTTP on
 80; blog.example on 8443 (blog.conf), whose certificate pair is named on http level.
+
+`Host(7, systemd=True)` boots systemd as the machine's init, in a cgroup of its own; nginx is then its
+unit nginx.service. Otherwise init is a few lines of Python and nginx runs by itself.
 """
 import hashlib
 import json
@@ -30,6 +33,9 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from ca import CA, sh  # noqa: E402
 
 PASSWORD = "correct horse 7 battery"
 ACCOUNTS = {  # name: line of sudoers, or None
@@ -89,7 +95,7 @@ SITE_NAMES = {
     "blog": ["blog.example"],
 }
 
-# Runs in the new namespaces: mounts the machine's root, says so, and stays as its init.
+# Runs in the new namespaces: mounts the machine's root and becomes its init, which says so.
 BOOT = r"""
 set -eu
 mount -t tmpfs -o mode=755 host "$2"
@@ -107,6 +113,15 @@ mount -t tmpfs -o mode=755 run "$R/run"
 mount -t tmpfs -o mode=1777 tmp "$R/tmp"
 ip link set lo up
 hostname "$3"
+if [ -n "$4" ]; then
+    mount -t sysfs -o ro sys "$R/sys"
+    mount -t cgroup2 cgroup2 "$R/sys/fs/cgroup"
+    echo "$3" >"$R/etc/hostname"
+    ln -s /dev/null "$R/etc/systemd/system/systemd-modules-load.service"  # no modules to load in there
+    echo up
+    exec chroot "$R" /usr/bin/env -i container=certkeep PATH=/usr/sbin:/usr/bin \
+        /usr/lib/systemd/systemd --system --log-target=null --unit=multi-user.target
+fi
 exec chroot "$R" /usr/bin/env -i PATH=/usr/sbin:/usr/bin HOME=/root LANG=C.UTF-8 python3 -u -c '
 import os, signal
 signal.signal(signal.SIGCHLD, lambda *a: None)
@@ -120,54 +135,6 @@ while True:
 """
 
 
-def sh(*argv, text=None, check=True):
-    r = subprocess.run(argv, input=text, capture_output=True, text=True)
-    if check and r.returncode:
-        raise RuntimeError(f"{shlex.join(argv)}: exit {r.returncode}: {r.stderr.strip() or r.stdout.strip()}")
-    return r.stdout
-
-
-class CA:
-    """A private CA (root and one intermediate) made by the openssl command in a folder."""
-
-    def __init__(self, folder, name="Example Test"):
-        self.dir = Path(folder)
-        self.dir.mkdir(parents=True, exist_ok=True)
-        self.serial = 0
-        self._make("root", f"/CN={name} Root", "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign",
-                   None, "ec", 3650)
-        self._make("inter", f"/CN={name} Issuing", "basicConstraints=critical,CA:TRUE,pathlen:0\nkeyUsage=critical,keyCertSign",
-                   "root", "ec", 1825)
-
-    def _make(self, file, subject, extensions, issuer, key, days):
-        d = self.dir
-        alg = ["EC", "-pkeyopt", "ec_paramgen_curve:P-256"] if key == "ec" else ["RSA", "-pkeyopt", "rsa_keygen_bits:2048"]
-        sh("openssl", "genpkey", "-algorithm", *alg, "-out", str(d / f"{file}.key"))
-        (d / f"{file}.ext").write_text("subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid:always\n" * bool(issuer)
-                                       + ("" if issuer else "subjectKeyIdentifier=hash\n") + extensions + "\n")
-        sh("openssl", "req", "-new", "-key", str(d / f"{file}.key"), "-subj", subject, "-out", str(d / f"{file}.csr"))
-        by = ["-CA", str(d / f"{issuer}.crt"), "-CAkey", str(d / f"{issuer}.key")] if issuer else ["-signkey", str(d / f"{file}.key")]
-        self.serial += 1
-        sh("openssl", "x509", "-req", "-in", str(d / f"{file}.csr"), *by, "-days", str(days), "-sha256",
-           "-set_serial", str(int.from_bytes(os.urandom(8), "big") >> 1), "-extfile", str(d / f"{file}.ext"),
-           "-out", str(d / f"{file}.crt"))
-
-    def issue(self, names, key="ec", days=90, eku="serverAuth"):
-        """-> {"leaf", "chain" (leaf + intermediate), "key": PEM texts, "sha256": of the leaf}"""
-        file = f"leaf{self.serial}"
-        sans = ",".join(f"DNS:{n}" for n in names)
-        self._make(file, f"/CN={names[0]}", f"subjectAltName={sans}\nextendedKeyUsage={eku}\nkeyUsage=critical,digitalSignature",
-                   "inter", key, days)
-        leaf = (self.dir / f"{file}.crt").read_text()
-        return {"leaf": leaf, "chain": leaf + (self.dir / "inter.crt").read_text(),
-                "key": (self.dir / f"{file}.key").read_text(),
-                "sha256": hashlib.sha256(ssl.PEM_cert_to_DER_cert(leaf)).hexdigest()}
-
-    @property
-    def root(self):
-        return (self.dir / "root.crt").read_text()
-
-
 def handshake(address, port, sni=None, timeout=5):
     """A complete new TLS handshake -> SHA-256 of the leaf."""
     ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -179,15 +146,15 @@ def handshake(address, port, sni=None, timeout=5):
 
 
 class Host:
-    def __init__(self, n, root="/pristine", nginx=True, key="rsa"):
+    def __init__(self, n, root="/pristine", nginx=True, key="rsa", systemd=False):
         if not 1 <= n <= 254:
             raise ValueError("host number: expected 1 to 254")
-        self.n, self.root, self.nginx, self.key = n, root, nginx, key
+        self.n, self.root, self.nginx, self.key, self.systemd = n, root, nginx, key, systemd
         self.address, self.gateway = f"10.213.{n}.2", f"10.213.{n}.1"
         self.link = f"ckh{n}"
         self.users = list(ACCOUNTS)
         self.password = PASSWORD
-        self.proc = self.pid = self.dir = None
+        self.proc = self.pid = self.dir = self.cgroup = None
 
     def __enter__(self):
         return self.start()
@@ -216,6 +183,8 @@ class Host:
             self.proc.stdout.close()
             self.proc = self.pid = None
             sh("ip", "link", "del", self.link, check=False)
+        if self.cgroup:
+            self._leave_cgroup()
         if self.dir:
             shutil.rmtree(self.dir, ignore_errors=True)
             self.dir = None
@@ -223,10 +192,13 @@ class Host:
     def _boot(self):
         mnt = self.dir / "root"
         mnt.mkdir()
+        boot = ["sh", "-c", BOOT, "boot", self.root, str(mnt), f"web-{self.n:02}", "systemd" * self.systemd]
+        if self.systemd:  # the cgroup namespace begins at the cgroup its maker is in
+            boot = ["sh", "-c", 'echo $$ >"$1/cgroup.procs"; shift; exec unshare --cgroup "$@"', "enter",
+                    str(self._make_cgroup()), *boot]
         self.proc = subprocess.Popen(
             ["unshare", "--mount", "--pid", "--net", "--uts", "--ipc", "--fork", "--kill-child", "--propagation", "private",
-             "sh", "-c", BOOT, "boot", self.root, str(mnt), f"web-{self.n:02}"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+             *boot], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
         if self.proc.stdout.readline().strip() != "up":
             raise RuntimeError(f"host {self.n}: the machine's root could not be mounted")
         self.pid = int(Path(f"/proc/{self.proc.pid}/task/{self.proc.pid}/children").read_text().split()[0])
@@ -238,6 +210,38 @@ class Host:
             ip addr add {self.address}/30 dev eth0; ip link set eth0 up
             ip route add default via {self.gateway}
             echo '127.0.0.1 localhost web-{self.n:02}' >/etc/hosts""")
+
+        if self.systemd:
+            self._wait_systemd()
+
+    def _make_cgroup(self):
+        mnt = self.dir / "cgroup"
+        mnt.mkdir()
+        sh("mount", "-t", "cgroup2", "cgroup2", str(mnt))
+        self.cgroup = mnt / f"certkeep-host{self.n}-{os.getpid()}"
+        self.cgroup.mkdir()
+        return self.cgroup
+
+    def _leave_cgroup(self):
+        """Removes the cgroups of the machine, from within outwards, when their last process is gone."""
+        for folder, _, _ in os.walk(self.cgroup, topdown=False):
+            for _ in range(100):
+                try:
+                    os.rmdir(folder)
+                    break
+                except OSError:
+                    time.sleep(0.05)
+        sh("umount", "-l", str(self.cgroup.parent))
+        self.cgroup = None
+
+    def _wait_systemd(self, seconds=30):
+        end = time.monotonic() + seconds
+        while True:
+            state = self.run("systemctl is-system-running 2>&1 || true").strip()
+            if state == "running":
+                return
+            assert time.monotonic() < end, f"systemd is {state}"
+            time.sleep(0.1)
 
     def _enter(self):
         return ["nsenter", "-t", str(self.pid), "--mount", "--pid", "--net", "--uts", "--ipc", "--root", "--wd",
@@ -274,7 +278,7 @@ class Host:
         # The audit id cannot be set in a container; as Debian's own container images do.
         self.run("sed -i '/pam_loginuid/d' /etc/pam.d/sshd; install -d -m 755 /run/sshd")
         self.change_host_key(restart=False)
-        self.run("/usr/sbin/sshd")
+        self.run("systemctl restart ssh" if self.systemd else "/usr/sbin/sshd")
 
     def change_host_key(self, restart=True):
         """New host keys of all types, as after a reinstallation."""
@@ -306,7 +310,7 @@ class Host:
             self.install(site, self.ca.issue(names, key=self.key))
             self.write(f"/etc/nginx/conf.d/{site}.conf", SITES[site])
         self.write("/etc/nginx/conf.d/plain.conf", "server { listen 80; return 301 https://$host$request_uri; }\n")
-        self.run("nginx")
+        self.run("systemctl restart nginx" if self.systemd else "nginx")
         self._wait_port(443)
 
     def install(self, site, cert):

@@ -6,6 +6,8 @@
 
 /* Fills program, config, config_args, unit, version, clock, root, backup_dir of the plan. */
 int nginx_locate(struct worker *w, struct plan *p, struct err *e);
+/* Fills unit from what the script of nginx_locate printed, or says why it may not be used. */
+void nginx_unit(struct worker *w, struct plan *p, const char *master, struct via_out *o);
 /*
  * The configuration: by nginx -T when it is valid, else file by file. *valid tells which;
  * why_invalid gets nginx's words.

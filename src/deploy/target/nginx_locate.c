@@ -22,7 +22,8 @@ static const char find_master[] =
     "printf 'found %s\\n' \"$(command -v nginx)\"\n"
     "printf 'hint %s\\n' \"$(ls -d \"$HINT/sbin/nginx\" 2>/dev/null)\"\n"
     "date '+clock %s'\nprintf 'uid %s\\n' \"$(id -u)\"\nprintf 'home %s\\n' \"$HOME\"\n"
-    "[ -d /run/systemd/system ] && systemctl show -p Id,ActiveState,MainPID \"$UNIT\" 2>/dev/null |"
+    "ss -Hltnp \"sport = :$PORT\" 2>/dev/null | sed -n 's/.*users:/holds /p'\n"
+    "[ -d /run/systemd/system ] && systemctl show -p Id,LoadState,MainPID \"$UNIT\" 2>/dev/null |"
     " sed 's/^/unit-/;s/=/ /'\nexit 0\n";
 
 /* The word behind -c or -p in the master's title. */
@@ -89,10 +90,6 @@ static int read_master(struct worker *w, struct plan *p, struct via_out *o, stru
 {
     OWN(own_mem)
     char *master = script_get(o, "master");
-    OWN(own_mem)
-    char *unit_pid = script_get(o, "unit-MainPID");
-    OWN(own_mem)
-    char *unit = script_get(o, "unit-Id");
     const char *second =
         master ? strstr(strstr(buf_cstr(&o->out), "master ") + 1, "\nmaster ") : NULL;
 
@@ -105,8 +102,7 @@ static int read_master(struct worker *w, struct plan *p, struct via_out *o, stru
     if (!title)
         return err_set(e, ERR_REMOTE, "the nginx master process cannot be read");
     *title++ = 0;
-    if (unit && str_eq(unit_pid, master))
-        plan_set(&p->unit, unit);
+    nginx_unit(w, p, master, o);
     OWN(own_mem)
     char *config = option_of(title, "-c");
     OWN(own_mem)
@@ -123,7 +119,6 @@ static int read_master(struct worker *w, struct plan *p, struct via_out *o, stru
         free(p->program);
         p->program = xstrndup(title, strcspn(title, " "));
     }
-    worker_log(w, "nginx master is process %s%s%s", master, p->unit[0] ? " of unit " : "", p->unit);
     return 0;
 }
 
@@ -138,7 +133,11 @@ int nginx_locate(struct worker *w, struct plan *p, struct err *e)
         xasprintf("%s", w->server.service_name && w->server.service_name[0] ? w->server.service_name
                                                                             : "nginx");
 
+    OWN(own_mem)
+    char *port = xasprintf("%lld", (long long)w->request.port);
+
     script_set(&b, "UNIT", unit);
+    script_set(&b, "PORT", port);
     script_set(&b, "HINT", w->server.nginx_path ? w->server.nginx_path : "");
     buf_add_str(&b, find_master);
     if (buf_check(&b, "script", e) < 0 || target_run(w, buf_cstr(&b), &o, ERR_REMOTE, e) < 0)
