@@ -41,6 +41,7 @@ class FakeAcme:
         self.root, self.key = make_root("Fake ACME")
         self.stranger = make_root("Stranger")[0]
         self.mode, self.certs, self.orders = "good", {}, 0
+        self.life = datetime.timedelta(days=60)  # of what it issues
         anchor = make_cert(str(folder), "anchor", ca=True)
         served = make_cert(str(folder), "localhost", issuer=anchor, san="localhost")
         self.trust = anchor[0].public_bytes(PEM).decode()
@@ -61,7 +62,7 @@ class FakeAcme:
         if self.mode == "wrong names":
             names = x509.SubjectAlternativeName([x509.DNSName("elsewhere.example")])
         public = ec.generate_private_key(ec.SECP256R1()).public_key() if self.mode == "wrong key" else csr.public_key()
-        until = now - datetime.timedelta(minutes=5) if self.mode == "expired" else now + datetime.timedelta(days=60)
+        until = now - datetime.timedelta(minutes=5) if self.mode == "expired" else now + self.life
         leaf = (x509.CertificateBuilder().subject_name(csr.subject).issuer_name(self.root.subject).public_key(public)
                 .serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(hours=1))
                 .not_valid_after(until).add_extension(names, False)

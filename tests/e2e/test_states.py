@@ -1,12 +1,14 @@
 """States that follow from one another: what a certificate's readiness says while its last job failed, is retried or is
 tried again by itself, on a whole appliance and a real server."""
+import datetime
 import json
 import re
 import time
 
 import main_job
 import pytest
-from conftest import current, tree_hash
+from conftest import current, report, tree_hash
+from fake_acme import FakeAcme
 
 
 def wait(what, seconds=60):
@@ -222,3 +224,37 @@ def test_failed_dry_run_leaves_the_row_alone(appliance, machine, server):
         machine.mend_config()
     now = appliance.get(f"/certificates/{cert['id']}")
     assert (now["readiness"], now["failure"], now["job"]) == (cert["readiness"], "", cert["job"])
+
+
+# ---- orders end by time (429) ----
+@pytest.fixture(scope="module")
+def brief_ca(appliance, tmp_path_factory):
+    """A CA whose certificates end within half a minute."""
+    ca = FakeAcme(tmp_path_factory.mktemp("fake"))
+    ca.life = datetime.timedelta(seconds=30)
+    made = appliance.post("/connectors", {"name": "Brief", "type": "acme", "settings": {
+        "base_url": ca.url + "/directory", "trust": ca.trust, "terms_agreed": True}})
+    assert appliance.job_end(made["job"])["state"] == "Done", report(appliance, made["job"])
+    ca.id = made["id"]
+    yield ca
+    ca.close()
+
+
+def test_order_expires_with_its_certificate_across_a_restart(appliance, brief_ca):
+    cert = appliance.post("/certificates", {"name": "brief.example", "connector": brief_ca.id, "key_alg": "p-256"})
+    appliance.work("POST", f"/certificates/{cert['id']}/issue")
+    cert = appliance.get(f"/certificates/{cert['id']}")
+    order = appliance.get(f"/orders/{cert['order']}")
+    assert (order["state"], order["expires_at"], order["expired_at"]) == ("Certificate Issued", cert["not_after"], None)
+    appliance.stop()
+    appliance.start()
+    appliance.unlock()
+    order = wait(lambda: (o := appliance.get(f"/orders/{order['id']}"))["state"] == "Expired" and o, 90)
+    assert (order["expires_at"], order["expired_at"]) == (None, cert["not_after"])
+    assert datetime.datetime.fromisoformat(order["updated_at"]) >= datetime.datetime.fromisoformat(cert["not_after"])
+    assert [x["text"] for x in appliance.get(f"/orders/{order['id']}/timeline")["items"]
+            if x["action"] == "order expired"] == ["its certificate has ended"]
+    audit = appliance.get("/audit", filter=f"object:equals:order/{order['id']}")["items"]
+    assert [(r["actor"], r["action"]) for r in audit] == [("scheduler", "order.expired")]
+    assert [r["id"] for r in appliance.get("/orders", filter="state:equals:Expired")["items"]] == [order["id"]]
+    appliance.delete(f"/orders/{order['id']}")

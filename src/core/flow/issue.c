@@ -12,6 +12,7 @@
 #include "src/base/own.h"
 #include "src/base/str.h"
 #include "src/base/time.h"
+#include "src/core/flow/expire.h"
 #include "src/core/flow/parts.h"
 #include "src/model/order_state.h"
 
@@ -350,7 +351,8 @@ static int finish_issue(struct run *r, struct order *o, struct err *e)
     text_set(&c.failure_cause, "");
     cert_derive(&c, false);
     if (txn_begin(r->core->db, true, &t, e) < 0 ||
-        timeline_add(t, c.id, "issued", c.serial, r->job.id, e) < 0)
+        timeline_add(t, c.id, "issued", c.serial, r->job.id, e) < 0 ||
+        expire_at(t, o->id, c.not_after, e) < 0)
         return -1;
     if (cert_may_deploy(&c)) {
         struct job_request req = {.kind = JOB_DEPLOY,

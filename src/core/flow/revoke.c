@@ -34,6 +34,7 @@ static int keep_revoked(struct run *r, const char *order_id, struct err *e)
         row_get(t, TABLE_CERT, r->job.cert, &c, e) < 0)
         return -1;
     text_set(&o.state, order_state_name(ORDER_REVOKED));
+    o.expires_at = o.expired_at = 0;
     c.revoked = true;
     if (cert_settle(t, &c, e) < 0 || row_put(t, TABLE_ORDER, &o, e) < 0 ||
         row_put(t, TABLE_CERT, &c, e) < 0 ||

@@ -77,6 +77,7 @@ export function Order({ id }: { id: string }) {
             ['Certificate', o.cert && <Link to={`/certificates/${o.cert}`}>{o.name}</Link>],
             ['CA Connector', o.connector && <Link to={`/connectors/${o.connector}`}>{o.connector_name}</Link>],
             ['Requested By', o.requested_by], ['Submitted', <When at={o.submitted_at} none="not yet" />], ['Issued', <When at={o.issued_at} none="not yet" />],
+            o.expires_at && ['Expires On', <When at={o.expires_at} />], o.expired_at && ['Expired On', <When at={o.expired_at} />],
             ['Next check', <When at={o.next_at} none="none" />], ['Attempts', String(o.attempts)], ['Validity', `${o.validity_days} days`], ['Profile', o.profile],
             ['Job', o.job && <Link to={`/jobs/${o.job}`}>Open the job</Link>],
             o.state === 'Revoked' && ['Revoke Comments', o.revoke_comments],
