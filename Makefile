@@ -49,14 +49,17 @@ DIRS_crypto := crypto
 DIRS_ipc  := src/ipc src/net src/sandbox
 DIRS_model := src/model
 PROCESSES := parent key core web ca deploy ctl
+# The trust root outside the service: linked statically, with mbedTLS and src/base alone.
+FIRMWARE := update stage0
 
 sources = $(shell find $(1) -name '*.c' 2>/dev/null | LC_ALL=C sort)
+firmware_sources := $(call sources,crypto/firmware)
 objects = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
 
 LAYER_LIBS := $(foreach l,$(LAYERS),$(OUT)/lib/lib$(l).a)
 BUILT   := $(foreach p,$(PROCESSES),$(if $(wildcard src/$(p)/main.c),$(p)))
 program = $(OUT)/bin/$(if $(filter ctl,$(1)),certkeep,certkeep-$(1))
-BINS    := $(foreach p,$(BUILT),$(call program,$(p)))
+BINS    := $(foreach p,$(BUILT) $(foreach p,$(FIRMWARE),$(if $(wildcard src/$(p)/main.c),$(p))),$(call program,$(p)))
 # Test programs: unit and message tests, and every double the end-to-end tests start.
 TESTS   := $(patsubst tests/%.c,$(OUT)/tests/%,$(shell find tests/unit tests/ipc -name 'test_*.c' 2>/dev/null | LC_ALL=C sort))
 DOUBLES := $(patsubst tests/%.c,$(OUT)/tests/%,$(shell find tests/doubles tests/bench -name '*.c' 2>/dev/null))
@@ -75,7 +78,7 @@ $(OUT)/obj/%.o: %.c Makefile
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
 define layer_rule
-$(OUT)/lib/lib$(1).a: $(call objects,$(call sources,$(DIRS_$(1))))
+$(OUT)/lib/lib$(1).a: $(call objects,$(filter-out $(firmware_sources),$(call sources,$(DIRS_$(1)))))
 	@mkdir -p $$(@D)
 	@rm -f $$@
 	ar rcsD $$@ $$^
@@ -92,6 +95,31 @@ $(call program,$(1)): $(OUT)/obj/src/$(1)/main.o $(OUT)/lib/libproc_$(1).a $(LAY
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $$@ $$< $(OUT)/lib/libproc_$(1).a -Wl,--start-group $(LAYER_LIBS) -Wl,--end-group $(LIBS)
 endef
 $(foreach p,$(PROCESSES),$(eval $(call process_rule,$(p))))
+
+# Sanitizers need the dynamic loader.
+STATIC  := $(if $(filter asan fuzz,$(MODE)),,-static-pie)
+FIRMWARE_LIBS := $(FIRMWARE:%=$(OUT)/lib/libproc_%.a) $(OUT)/lib/libfirmware.a $(OUT)/lib/libbase.a
+MBEDTLS := -l:libmbedcrypto.a
+define archive_rule
+$(OUT)/lib/$(1).a: $(call objects,$(2))
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	ar rcsD $$@ $$^
+endef
+$(eval $(call archive_rule,libfirmware,$(firmware_sources)))
+$(foreach p,$(FIRMWARE),$(eval $(call archive_rule,libproc_$(p),$(filter-out src/$(p)/main.c,$(call sources,src/$(p))))))
+$(FIRMWARE:%=$(OUT)/bin/certkeep-%): $(OUT)/bin/certkeep-%: $(OUT)/obj/src/%/main.o $(FIRMWARE_LIBS)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@ $< -Wl,--start-group $(FIRMWARE_LIBS) -Wl,--end-group $(MBEDTLS)
+define firmware_test_rule
+$(OUT)/tests/unit/$(1)/%: $(OUT)/obj/tests/unit/$(1)/%.o $(FIRMWARE_LIBS)
+	@mkdir -p $$(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $$@ $$< -Wl,--start-group $(FIRMWARE_LIBS) -Wl,--end-group $(MBEDTLS) -lcmocka
+endef
+$(foreach d,crypto/firmware $(FIRMWARE:%=src/%),$(eval $(call firmware_test_rule,$(d))))
+$(OUT)/fuzz/fuzz_firmware_%: $(OUT)/obj/tests/fuzz/fuzz_firmware_%.o $(FIRMWARE_LIBS)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -fsanitize=fuzzer,address,undefined -o $@ $< -Wl,--start-group $(FIRMWARE_LIBS) -Wl,--end-group $(MBEDTLS)
 
 # A test under tests/unit/src/PROCESS, tests/ipc/test_PROCESS*.c or tests/bench/bench_PROCESS.c links that process's library too.
 .SECONDEXPANSION:

@@ -2,6 +2,9 @@
 # Layers: an include goes to a lower layer or stays in its own; a process includes no other process.
 # The three folders of layer 2 are one library and may use each other. Includes between our files
 # are written from the top of the tree. Tests may include anything.
+#
+# The firmware (crypto/firmware, src/update, src/stage0) is a tree of its own: it uses src/base and
+# mbedTLS and nothing of the service, and the service uses nothing of it.
 set -eu
 cd "${LINT_TOP:-$(dirname -- "$0")/../..}"
 
@@ -10,6 +13,7 @@ find src crypto -name '*.[ch]' -o -name '*.def' | LC_ALL=C sort | xargs awk '
         level["src/base"] = 0; level["crypto"] = 1; level["src/model"] = 3
         level["src/ipc"] = level["src/net"] = level["src/sandbox"] = 2
     }
+    function firmware(path) { return path ~ /^(crypto\/firmware|src\/update|src\/stage0)\// }
     function module(path, part) { split(path, part, "/"); return part[1] == "crypto" ? "crypto" : part[1] "/" part[2] }
     function layer(m) { return m in level ? level[m] : 4 }
     function finding(text) { printf "%s:%d: %s\n", FILENAME, FNR, text; bad = 1 }
@@ -17,8 +21,15 @@ find src crypto -name '*.[ch]' -o -name '*.def' | LC_ALL=C sort | xargs awk '
         path = $0
         sub(/^[^"]*"/, "", path); sub(/".*/, "", path)
         if (path !~ /^(src\/[a-z0-9_]+|crypto)\//) { finding("include \"" path "\" from the top of the tree: \"src/...\" or \"crypto/...\""); next }
+        if (firmware(FILENAME) != firmware(path) && path !~ /^src\/base\//) finding("the firmware and the service share src/base alone, not " path)
         from = module(FILENAME); to = module(path)
         if (layer(to) > layer(from) || (from != to && layer(to) == 4))
             finding(from " (layer " layer(from) ") must not include " path " (layer " layer(to) ")")
+    }
+    /^[ \t]*#[ \t]*include[ \t]*</ {
+        lib = $0
+        sub(/^[^<]*</, "", lib); sub(/[\/.>].*/, "", lib)
+        if (firmware(FILENAME) && lib ~ /^(openssl|p11-kit|curl|lmdb|libssh2|seccomp|event2|jansson)$/) finding("the firmware links mbedTLS alone, not " lib)
+        if (!firmware(FILENAME) && lib ~ /^(mbedtls|psa)$/) finding(lib " is for the firmware: the service uses OpenSSL")
     }
     END { exit bad }'

@@ -13,7 +13,7 @@ planted=0
 clean() {
     rm -rf "${tree:?}"/*
     mkdir -p "$tree/src/base" "$tree/src/ipc" "$tree/src/model" "$tree/src/core/store" "$tree/src/key" \
-        "$tree/crypto" "$tree/tests/lint" "$tree/tests/fuzz/corpus/thing"
+        "$tree/crypto/firmware" "$tree/src/update" "$tree/tests/lint" "$tree/tests/fuzz/corpus/thing"
     cp "$top/Makefile" "$top/.clang-format" "$top/.clang-tidy" "$top/.shellcheckrc" "$tree/"
     cp "$top/tests/lint/strip.awk" "$tree/tests/lint/"
     cp "$top/tests/fuzz.sh" "$tree/tests/"
@@ -53,6 +53,10 @@ echo '#include "src/ipc/msg.h"' | sample src/base/up.c;             expect layer
 echo '#include "src/key/serve.h"' | sample src/core/sideways.c;     expect layers src/core/sideways.c
 echo '#include "msg.h"' | sample src/ipc/local.c;                   expect layers src/ipc/local.c
 echo '#include "src/ipc/msg.h"' | sample crypto/up.h;               expect layers crypto/up.h
+echo '#include <openssl/evp.h>' | sample crypto/firmware/other.c;   expect layers "links mbedTLS alone, not openssl"
+echo '#include "crypto/kdf.h"' | sample src/update/other.c;         expect layers "share src/base alone"
+echo '#include "crypto/firmware/slot.h"' | sample src/key/fw.c;     expect layers "share src/base alone"
+echo '#include <psa/crypto.h>' | sample crypto/second.c;            expect layers "psa is for the firmware"
 
 yes '/* line */' | head -n 401 | sample src/base/long.c;            expect size src/base/long.c
 body "$(yes '    n++;' | head -n 70)" | sample src/base/tall.c;     expect size "f has"
