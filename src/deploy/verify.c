@@ -14,7 +14,6 @@
 #include "crypto/ossl.h"
 #include "src/base/time.h"
 
-DEFINE_OWN(SSL_CTX *, ssl_ctx, SSL_CTX_free)
 DEFINE_OWN(SSL *, ssl, SSL_free)
 
 #define SIG_RSA                                                                                    \
@@ -66,10 +65,21 @@ static int connect_to(const struct probe *p, int64_t deadline, int *out, struct 
     return rc;
 }
 
-static int prepare(const struct probe *p, int fd, SSL_CTX **ctx, SSL **ssl, struct err *e)
+/* Made once: it costs more than a handshake. It keeps no sessions, so none is resumed. */
+static SSL_CTX *client_context(void)
 {
-    *ctx = SSL_CTX_new(TLS_client_method());
-    *ssl = *ctx ? SSL_new(*ctx) : NULL;
+    static SSL_CTX *ctx;
+
+    if (!ctx && (ctx = SSL_CTX_new(TLS_client_method())))
+        SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+    return ctx;
+}
+
+static int prepare(const struct probe *p, int fd, SSL **ssl, struct err *e)
+{
+    SSL_CTX *ctx = client_context();
+
+    *ssl = ctx ? SSL_new(ctx) : NULL;
     if (!*ssl || SSL_set_fd(*ssl, fd) != 1)
         return err_openssl(e, ERR_SYSTEM, "TLS client");
     SSL_set_verify(*ssl, SSL_VERIFY_NONE, NULL);
@@ -133,12 +143,10 @@ int probe_handshake(const struct probe *p, int64_t timeout_ms, struct chain *ser
     int64_t deadline = monotonic_ms() + timeout_ms;
     OWN(own_fd)
     int fd = -1;
-    OWN(own_ssl_ctx)
-    SSL_CTX *ctx = NULL;
     OWN(own_ssl)
     SSL *ssl = NULL;
 
-    if (connect_to(p, deadline, &fd, e) < 0 || prepare(p, fd, &ctx, &ssl, e) < 0 ||
+    if (connect_to(p, deadline, &fd, e) < 0 || prepare(p, fd, &ssl, e) < 0 ||
         shake(ssl, fd, deadline, e) < 0 || take_chain(ssl, served, e) < 0)
         return err_wrap(e, "%s port %u%s%s", p->address, p->port, p->name[0] ? " as " : "",
                         p->name);

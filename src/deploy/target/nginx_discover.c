@@ -340,8 +340,11 @@ int nginx_discover(struct worker *w, struct step *s, struct err *e)
         return -1;
     if (valid)
         worker_part(w, PART_CONFIG, "read whole, and nginx accepts it");
-    find_all(w, s, &c, &pems);
-    buf_addf(&s->evidence, "files: %zu\nendpoints: %zu\n", files.n, s->findings.n);
+    buf_addf(&s->evidence, "files: %zu\n", files.n);
+    if (!w->chain.n || !valid) { /* a deployment shakes hands with its own endpoint only */
+        find_all(w, s, &c, &pems);
+        buf_addf(&s->evidence, "endpoints: %zu\n", s->findings.n);
+    }
     if (!valid) {
         buf_addf(&s->evidence, "%s\n", buf_cstr(&invalid));
         const char *all = buf_cstr(&invalid), *emerg = strstr(all, "[emerg]");
@@ -351,9 +354,9 @@ int nginx_discover(struct worker *w, struct step *s, struct err *e)
                         "changed: mend it (nginx -t) and try again. It says: %.*s",
                         (int)strcspn(said, "\n"), said);
     }
-    tell_found(w, s);
     if (w->chain.n)
         return discover_endpoint(w, s, &c, &pems, e);
+    tell_found(w, s);
     return step_end(s, OUTCOME_OK, CAUSE_NONE, "%s with %zu TLS endpoints", s->plan.version,
                     s->findings.n);
 }
