@@ -46,11 +46,32 @@ static void add_lock(struct buf *b, const struct plan *p)
            "printf '%s\\n' \"$JOB\" >\"$lock/owner\"\nmkdir -p \"$DIR\"\n");
 }
 
+/* A file of the backup folder; its text holds no secret. */
+static void add_text_file(struct buf *b, const char *name, const struct buf *text, const char *job)
+{
+    buf_addf(b, "cat >\"$DIR/%s\" <<'end-of-%s'\n", name, job);
+    buf_add_blob(b, buf_blob(text));
+    buf_addf(b, "end-of-%s\n", job);
+}
+
+/* What the way back needs beside the copies. */
+static int add_way_back(struct worker *w, const struct plan *p, struct buf *b, struct err *e)
+{
+    OWN(buf_free)
+    struct buf manifest = BUF(65536), script = BUF(65536);
+
+    rollback_manifest(p, &manifest);
+    rollback_script(w->target, p, &script);
+    add_text_file(b, "manifest", &manifest, p->job);
+    add_text_file(b, "rollback.sh", &script, p->job);
+    return buf_check(&script, "rollback.sh", e) < 0 ? -1 : buf_check(&manifest, "manifest", e);
+}
+
 int step_backup(struct worker *w, struct step *s, struct err *e)
 {
     struct plan *p = &s->plan;
     OWN(buf_free)
-    struct buf b = BUF(65536), script = BUF(65536);
+    struct buf b = BUF(262144);
     OWN(via_out_free)
     struct via_out o = VIA_OUT;
 
@@ -70,6 +91,8 @@ int step_backup(struct worker *w, struct step *s, struct err *e)
                     "[ \"$(hash \"$DIR/$N.part\")\" = \"$OLD\" ] || die \"backup of $F differs\"\n"
                     "mv -f \"$DIR/$N.part\" \"$DIR/$N\"\nfi\n");
     }
+    if (add_way_back(w, p, &b, e) < 0)
+        return -1;
     buf_add_str(&b, "sync\n");
     if (run(w, &b, &o, ERR_DENIED, e) < 0)
         return err_wrap(e, "back up to %s", p->backup_dir);
@@ -82,18 +105,6 @@ int step_backup(struct worker *w, struct step *s, struct err *e)
         return step_end(s, OUTCOME_FAILED, CAUSE_CONFIGURATION,
                         "%s changed since the plan was made: nothing was replaced, plan again",
                         changed);
-    OWN(buf_free)
-    struct buf manifest = BUF(65536);
-    rollback_manifest(p, &manifest);
-    rollback_script(w->target, p, &script);
-    OWN(own_mem)
-    char *path = xasprintf("%s/rollback.sh", p->backup_dir);
-    OWN(own_mem)
-    char *list = xasprintf("%s/manifest", p->backup_dir);
-    if (buf_check(&script, "rollback.sh", e) < 0 || buf_check(&manifest, "manifest", e) < 0 ||
-        via_put(w->via, list, buf_blob(&manifest), e) < 0 ||
-        via_put(w->via, path, buf_blob(&script), e) < 0)
-        return -1;
     return step_end(s, OUTCOME_OK, CAUSE_NONE, "%u files backed up to %s", p->files, p->backup_dir);
 }
 
@@ -127,41 +138,77 @@ static int check_key(struct worker *w, const struct secret *pem, struct err *e)
     return 0;
 }
 
-/* Owner, mode and label are finished on the staged file: chown failing late would be an outage
- * (D-13). */
-static int stage_file(struct worker *w, const struct plan *p, struct plan_file *f,
-                      struct blob content, struct err *e)
+/* Live already: after a crash, or the key that stays. */
+static int find_live(struct worker *w, const struct plan *p, bool live[PLAN_FILES_MAX],
+                     struct err *e)
 {
     OWN(buf_free)
-    struct buf b = BUF(16384);
+    struct buf b = BUF(65536);
     OWN(via_out_free)
     struct via_out o = VIA_OUT;
 
-    if (sha256_hex(content, &f->new_sha256, e) < 0)
-        return -1;
     buf_add_str(&b, helpers);
-    add_file(&b, f);
-    buf_add_str(&b, "[ \"$(hash \"$F\")\" != \"$NEW\" ] || echo live\n");
+    for (uint32_t i = 0; i < p->files; i++) {
+        add_file(&b, &p->file[i]);
+        buf_addf(&b, "[ \"$(hash \"$F\")\" != \"$NEW\" ] || echo 'live%u yes'\n", i);
+    }
     if (run(w, &b, &o, ERR_DENIED, e) < 0)
         return -1;
-    if (strstr(buf_cstr(&o.out), "live\n"))
-        return 0;
-    if (via_put(w->via, f->staged, content, e) < 0)
-        return -1;
-    buf_clear(&b);
+    for (uint32_t i = 0; i < p->files; i++) {
+        OWN(own_mem)
+        char *name = xasprintf("live%u", i);
+        OWN(own_mem)
+        char *yes = script_get(&o, name);
+        live[i] = yes != NULL;
+    }
+    return 0;
+}
+
+/* Owner, mode and label are finished on the staged file: chown failing late would be an outage
+ * (D-13). */
+static int finish_staged(struct worker *w, const struct plan *p, const bool live[PLAN_FILES_MAX],
+                         struct err *e)
+{
+    OWN(buf_free)
+    struct buf b = BUF(65536);
+    OWN(via_out_free)
+    struct via_out o = VIA_OUT;
+
     buf_add_str(&b, helpers);
-    add_file(&b, f);
-    script_set(&b, "CTX", f->context);
-    buf_add_str(
-        &b, "chown --reference=\"$F\" -- \"$S\"\nchmod --reference=\"$F\" -- \"$S\"\n"
+    for (uint32_t i = 0; i < p->files; i++) {
+        if (live[i])
+            continue;
+        add_file(&b, &p->file[i]);
+        script_set(&b, "CTX", p->file[i].context);
+        buf_add_str(
+            &b,
+            "chown --reference=\"$F\" -- \"$S\"\nchmod --reference=\"$F\" -- \"$S\"\n"
             "[ -z \"$CTX\" ] || chcon --reference=\"$F\" -- \"$S\"\n"
             "if command -v setfacl >/dev/null && [ -n \"$(getfacl -cps -- \"$F\")\" ]; then"
             " getfacl -cp -- \"$F\" | setfacl --set-file=- -- \"$S\"; fi\n"
             "sync -- \"$S\"\n[ \"$(hash \"$S\")\" = \"$NEW\" ] || die \"$S: not what was sent\"\n"
             "[ \"$(stat -c '%u %g %a' -- \"$S\")\" = \"$(stat -c '%u %g %a' -- \"$F\")\" ] ||"
             " die \"$S: owner or mode differ\"\n");
-    (void)p;
+    }
     return run(w, &b, &o, ERR_DENIED, e);
+}
+
+static int stage_files(struct worker *w, struct plan *p, const struct secret *key,
+                       const struct buf *chain, struct err *e)
+{
+    bool live[PLAN_FILES_MAX];
+
+    for (uint32_t i = 0; i < p->files; i++)
+        if (sha256_hex(p->file[i].is_key ? secret_blob(key) : buf_blob(chain),
+                       &p->file[i].new_sha256, e) < 0)
+            return -1;
+    if (find_live(w, p, live, e) < 0)
+        return -1;
+    for (uint32_t i = 0; i < p->files; i++)
+        if (!live[i] && via_put(w->via, p->file[i].staged,
+                                p->file[i].is_key ? secret_blob(key) : buf_blob(chain), e) < 0)
+            return err_wrap(e, "stage %s", p->file[i].staged);
+    return finish_staged(w, p, live, e) < 0 ? err_wrap(e, "stage") : 0;
 }
 
 int step_stage(struct worker *w, struct step *s, struct err *e)
@@ -182,11 +229,8 @@ int step_stage(struct worker *w, struct step *s, struct err *e)
                    : err_set(e, ERR_BUG, "the key of the new certificate was not handed over");
     if (check_key(w, &key, e) < 0 || chain_pem(&w->chain, &chain, e) < 0)
         return -1;
-    for (uint32_t i = 0; i < p->files; i++) {
-        struct plan_file *f = &p->file[i];
-        if (stage_file(w, p, f, f->is_key ? secret_blob(&key) : buf_blob(&chain), e) < 0)
-            return err_wrap(e, "stage %s", f->staged);
-    }
+    if (stage_files(w, p, &key, &chain, e) < 0)
+        return -1;
     return step_end(s, OUTCOME_OK, CAUSE_NONE, "%u files staged beside the live ones", p->files);
 }
 
