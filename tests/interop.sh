@@ -1,24 +1,49 @@
 #!/bin/sh
-# Tests by foreign tools that come from another registry than Debian's: schemathesis (PyPI) over the
-# live API. A tool that cannot be had counts as skipped and is named. The last line is
-# "N passed, N failed", with ", N skipped" if any.
+# Tests with foreign tools that come from another registry than Debian's, PyPI: schemathesis over the
+# live API, and Ansible, which deploys in turns with the appliance to the same servers. A tool that
+# cannot be had counts as skipped and is named. The last line is "N passed, N failed", with
+# ", N skipped" if any.
 #
 # Environment: EXAMPLES=10  calls made up for each operation at most
+#              ONLY=ansible,schemathesis   the tools, both by default
 set -u
 cd "$(dirname -- "$0")/.." || exit 1
 
-venv=/cache/venv
-tool=$venv/bin/schemathesis
-get_tool() {
-    # The build root has no pip: it is used here only, and this root is thrown away.
-    python3 -c 'import ensurepip' 2>/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-venv; } >/dev/null 2>&1
-    python3 -m venv "$venv" && "$venv/bin/pip" install -q schemathesis
+passed=0
+failed=0
+skipped=0
+build() { # MODE
+    make --no-print-directory -j"$(nproc)" MODE="$1" bins >build/interop.log 2>&1 || { tail -n 30 build/interop.log; return 1; }
 }
-if [ ! -x "$tool" ] && ! get_tool; then
-    rm -rf "$venv"
-    echo "skipped: schemathesis is not to be had from PyPI"
-    echo "0 passed, 0 failed, 1 skipped"
-    exit 0
-fi
-make -j"$(nproc)" MODE=asan bins >build/interop.log 2>&1 || { tail -n 30 build/interop.log; echo "0 passed, 1 failed"; exit 1; }
-exec python3 tests/interop.py "$tool" "${EXAMPLES:-10}"
+
+# Runs a test that ends with "N passed, N failed"; what ends without it is one failure.
+count() { # COMMAND...
+    line=$("$@" 2>&1 | tee /dev/stderr | grep -E '^[0-9]+ passed, [0-9]+ failed$' | tail -n 1)
+    [ -n "$line" ] || line="0 passed, 1 failed"
+    passed=$((passed + ${line%% *}))
+    line=${line#*, }
+    failed=$((failed + ${line%% *}))
+}
+
+mkdir -p build
+for tool in $(echo "${ONLY:-ansible,schemathesis}" | tr , ' '); do
+    case $tool in
+    ansible) package=ansible-core program=ansible-playbook mode=dev ;;
+    schemathesis) package=schemathesis program=schemathesis mode=asan ;;
+    *) echo "ONLY: expected some of ansible,schemathesis, not $tool"; exit 1 ;;
+    esac
+    if ! path=$(tests/pypi.sh "$package" "$program"); then
+        echo "skipped: $package is not to be had from PyPI"
+        skipped=$((skipped + 1))
+    elif ! build "$mode"; then
+        failed=$((failed + 1))
+    elif [ "$tool" = ansible ]; then
+        count python3 tests/bench/deploy_ansible.py "$path"
+    else
+        count python3 tests/interop.py "$path" "${EXAMPLES:-10}"
+    fi
+done
+result="$passed passed, $failed failed"
+[ "$skipped" = 0 ] || result="$result, $skipped skipped"
+echo "$result"
+[ "$failed" = 0 ]

@@ -8,10 +8,11 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(TOP / "tests"), str(TOP / "tests/hosts"), str(TOP / "tests/demo"), str(TOP / "tests/bench")]
 import rows_appliance  # noqa: E402
+import rows_deploy  # noqa: E402
 import rows_keys  # noqa: E402
 from table import Table, machine  # noqa: E402
 
-GROUPS = {"keys": rows_keys.keys, "orders": rows_appliance.orders, "reads": rows_appliance.reads,
+GROUPS = {"keys": rows_keys.keys, "orders": rows_appliance.orders, "reads": rows_appliance.reads, "deploy": rows_deploy.deploy,
           "lists": rows_appliance.lists}
 
 

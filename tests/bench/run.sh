@@ -3,7 +3,7 @@
 # says what each row means. Never part of a test: it fails only when something could not be measured.
 #
 # Environment: SIZE=100000  stored keys and certificates
-#              ONLY=keys,orders,reads,lists   groups of rows, all by default
+#              ONLY=keys,orders,reads,lists,deploy   groups of rows, all by default
 set -eu
 cd "$(dirname -- "$0")/../.."
 make --no-print-directory -j "$(nproc)" MODE=dev bins doubles >build/bench-build.log 2>&1 ||
