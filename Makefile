@@ -10,6 +10,7 @@
 #   make bench      measure, and print the table
 #   make web        build the admin UI (web/dist)
 #   make format     apply .clang-format
+#   make menuconfig            choose what goes into an image; make vm-x86_64_defconfig: a board's own choice
 #   make clean
 
 MODE ?= dev
@@ -167,6 +168,16 @@ $(filter-out all,$(TARGETS)): ;@board/common/buildroot.sh run make -j$(JOBS) $(P
 PASS = MODE=$(MODE) $(foreach v,CI WERROR ONCE UNIT TIME SIZE UI_PORT SSH_PORT HTTP_PORT ADDRESS KEEP ONLY,$(if $($(v)),$(v)='$($(v))'))
 
 endif
+
+# What goes into an image: Kconfig, kept in .config.
+KCONFIG = @board/common/buildroot.sh run env KCONFIG_CONFIG=.config python3 -m
+.PHONY: menuconfig
+menuconfig:
+	$(KCONFIG) menuconfig
+%_defconfig:
+	$(KCONFIG) defconfig board/$*/defconfig
+.config:
+	$(KCONFIG) defconfig board/vm-x86_64/defconfig
 
 .PHONY: clean
 clean:

@@ -4,6 +4,7 @@
 #
 #   buildroot.sh path             print where the root is (and make it when absent)
 #   buildroot.sh run COMMAND...   run COMMAND in it, with the checkout as /work
+#   buildroot.sh image-path | image-run COMMAND...    the same with the root that makes and boots images
 #
 # A run sees the cached root through an overlay whose changes end with the run, so the cache stays
 # as made and runs do not disturb each other.
@@ -17,12 +18,18 @@ set -eu
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 top=$(CDPATH='' cd -- "$here/../.." && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/certkeep
-list=$here/build.packages
+# The root that makes images has the packages the image is made of, and the kernel of each board.
+kind=build
+lists=$here/build.packages
+case ${1:-} in image-*) kind=image lists="$here/packages.list $here/image.packages" ;; esac
 
 say() { printf 'buildroot: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
 
-packages() { sed 's/#.*//' "$list" | tr -s ' \n' '\n' | sed '/^$/d'; }
+# shellcheck disable=SC2086 # the lists are words
+packages() { sed 's/#.*//' $lists | tr -s ' \n' '\n' | sed '/^$/d'; }
+# Kernel packages are unpacked, not installed: their scripts would build an initramfs of the root.
+kernels() { [ "$kind" != image ] || cat "$here"/../*/kernel.package | sort -u; }
 
 as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"
@@ -47,7 +54,7 @@ need_mmdebstrap() {
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends mmdebstrap debian-archive-keyring >&2
 }
 
-root_path() { printf '%s/root-%s\n' "$cache" "$(packages | sha256sum | cut -c1-16)"; }
+root_path() { printf '%s/root-%s\n' "$cache" "$({ packages; kernels; } | sha256sum | cut -c1-16)"; }
 
 make_root() {
     need_mmdebstrap
@@ -69,6 +76,7 @@ make_root() {
         --skip=essential/unlink \
         --setup-hook="mkdir -p '$cache/debs' \"\$1\"/var/cache/apt/archives/" \
         --setup-hook="sync-in '$cache/debs' /var/cache/apt/archives/" \
+        --customize-hook="'$here/kernels.sh' \"\$1\" $(kernels | paste -sd' ')" \
         --customize-hook="sync-out /var/cache/apt/archives '$cache/debs'" \
         --include="$(packages | paste -sd,)" trixie "$1.new" "$cache/sources.list" >&2
     rm -rf "$1.new/var/cache/apt/archives"/*.deb "$1.new/var/lib/apt/lists"/*
@@ -138,14 +146,15 @@ enter() {
 }
 
 case ${1:-} in
-path) as_root "$0" path_as_root ;;
-path_as_root) ensure_root; printf '%s\n' "$root" ;;
-run)
+path | image-path) as_root "$0" "$1-as-root" ;;
+path-as-root | image-path-as-root) ensure_root; printf '%s\n' "$root" ;;
+run | image-run)
+    verb=$1
     shift
     [ $# -gt 0 ] || die "run what? usage: buildroot.sh run COMMAND..."
     if [ "${NATIVE:-0}" = 1 ] || [ "${IN_BUILDROOT:-0}" = 1 ]; then exec "$@"; fi
-    as_root "$0" run_as_root "$@"
+    as_root "$0" "$verb-as-root" "$@"
     ;;
-run_as_root) shift; ensure_root; enter "$@" ;;
-*) die "usage: buildroot.sh path | run COMMAND..." ;;
+run-as-root | image-run-as-root) shift; ensure_root; enter "$@" ;;
+*) die "usage: buildroot.sh path | run COMMAND... | image-path | image-run COMMAND..." ;;
 esac
