@@ -13,7 +13,7 @@
 #include "src/base/str.h"
 #include "src/base/time.h"
 
-#define LINE_BYTES 2048 /* below PIPE_BUF: a pipe takes it whole */
+#define LINE_BYTES 1000 /* a pipe (PIPE_BUF) and the kernel's log (/dev/kmsg) take it whole */
 #define QUOTE_BYTES 400
 #define QUOTE_BUFFERS 8
 

@@ -23,6 +23,7 @@
 #define WRITE                                                                                      \
     (WRITE_FILES | LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR |                \
      LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_REFER)
+#define RUN LANDLOCK_ACCESS_FS_EXECUTE
 /* Everything up to ABI 5: execute, the file kinds, links, ioctl on devices. */
 #define HANDLED_FS ((LANDLOCK_ACCESS_FS_IOCTL_DEV << 1) - 1)
 
@@ -77,25 +78,32 @@ static int allow(int ruleset, const char *path, uint64_t access, struct err *e)
     if (fd < 0 || fstat(fd, &st) < 0)
         return err_sys(e, path);
     if (!S_ISDIR(st.st_mode))
-        access &= READ_FILES | WRITE_FILES;
+        access &= READ_FILES | WRITE_FILES | RUN;
     const struct landlock_path_beneath_attr rule = {.allowed_access = access, .parent_fd = fd};
     if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0)
         return err_sys(e, path);
     return 0;
 }
 
+static int allow_list(int ruleset, const char *paths, uint64_t access, struct err *e)
+{
+    OWN(strs_free)
+    struct strs list = {};
+
+    strs_split(&list, paths, " ");
+    for (size_t i = 0; i < list.n; i++)
+        if (allow(ruleset, list.v[i], access, e) < 0)
+            return -1;
+    return 0;
+}
+
 static int allow_paths(int ruleset, const struct profile *p, const struct confine_paths *paths,
                        uint64_t known, struct err *e)
 {
-    OWN(strs_free)
-    struct strs reads = {};
-
-    strs_split(&reads, p->reads, " ");
-    if (paths->extra_read)
-        strs_add(&reads, paths->extra_read);
-    for (size_t i = 0; i < reads.n; i++)
-        if (allow(ruleset, reads.v[i], READ & known, e) < 0)
-            return -1;
+    if (allow_list(ruleset, p->reads, READ & known, e) < 0)
+        return -1;
+    if (paths->extra_read && allow(ruleset, paths->extra_read, READ & known, e) < 0)
+        return -1;
     if (paths->state && p->state && allow(ruleset, paths->state, (READ | WRITE) & known, e) < 0)
         return -1;
     if (paths->extra_write && p->state)
@@ -123,6 +131,30 @@ int landlock_apply(const struct profile *p, const struct confine_paths *paths, c
     if (ruleset < 0)
         return err_sys(e, "Landlock ruleset");
     if (allow_paths(ruleset, p, paths, known_fs(abi), e) < 0)
+        return err_wrap(e, "Landlock rule");
+    if (syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
+        return err_sys(e, "Landlock");
+    return 0;
+}
+
+int landlock_apply_foreign(const struct foreign *f, struct err *e)
+{
+    const int abi =
+        (int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+
+    if (abi < ABI_WANTED)
+        return err_set(e, ERR_SYSTEM, "Landlock ABI %d, at least %d is needed", abi, ABI_WANTED);
+    const struct landlock_ruleset_attr attr = {
+        .handled_access_fs = HANDLED_FS,
+        .handled_access_net = LANDLOCK_ACCESS_NET_BIND_TCP | LANDLOCK_ACCESS_NET_CONNECT_TCP,
+        .scoped = LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET | LANDLOCK_SCOPE_SIGNAL};
+    OWN(own_fd)
+    int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
+    if (ruleset < 0)
+        return err_sys(e, "Landlock ruleset");
+    if (allow_list(ruleset, f->reads, READ, e) < 0 ||
+        allow_list(ruleset, f->writes, READ | WRITE | LANDLOCK_ACCESS_FS_MAKE_SOCK, e) < 0 ||
+        allow_list(ruleset, f->runs, READ_FILES | RUN, e) < 0)
         return err_wrap(e, "Landlock rule");
     if (syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
         return err_sys(e, "Landlock");

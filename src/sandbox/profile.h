@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include "src/sandbox/confine.h"
+#include "src/sandbox/foreign.h"
 
 enum call_group_index {
 #define GROUP(NAME, calls) GI_##NAME,
@@ -32,6 +33,8 @@ struct profile {
 /* Appends to notice what the kernel's Landlock lacks. */
 int landlock_apply(const struct profile *p, const struct confine_paths *paths, char notice[256],
                    struct err *e);
+/* All of ABI 6 or nothing: the image brings the kernel. */
+int landlock_apply_foreign(const struct foreign *f, struct err *e);
 int seccomp_apply(const struct profile *p, struct err *e);
 /* Parent: everything its children may do is open to it; what none of them may ever do is closed. */
 int seccomp_apply_parent(struct err *e);
