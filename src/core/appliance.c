@@ -88,6 +88,16 @@ static void withdraw_identity(struct core *core)
         log_warn("identity.send", "error=%s", log_q(e.text));
 }
 
+static void show_state(struct core *core)
+{
+    struct err e = {0};
+    OWN(own_mem)
+    char *line = xasprintf("state: %s%s%s", names[core->state], core->state_detail[0] ? ": " : "",
+                           core->state_detail);
+    if (send_CONSOLE(core->parent, &(struct msg_CONSOLE){.text = line}, &e) < 0)
+        log_warn("appliance.console", "error=%s", log_q(e.text));
+}
+
 void appliance_refresh(struct core *core)
 {
     struct err e = {0};
@@ -95,9 +105,9 @@ void appliance_refresh(struct core *core)
     struct msg_KEY_STATE s;
     OWN(reply_done)
     struct reply r = {0};
-    enum appliance_state before = core->state;
-    if (call_KEY_STATUS(core->key, &ask, MSG_KEY_STATE, KEY_TIMEOUT_MS, &r, &e) < 0 ||
-        get_KEY_STATE(&r.msg, &s, &e) < 0) {
+    const int rc = call_KEY_STATUS(core->key, &ask, MSG_KEY_STATE, KEY_TIMEOUT_MS, &r, &e);
+    const enum appliance_state before = core->state; /* another fiber may have set it meanwhile */
+    if (rc < 0 || get_KEY_STATE(&r.msg, &s, &e) < 0) {
         core->state = provisioned(core) ? STATE_DEGRADED : STATE_UNPROVISIONED;
         snprintf(core->state_detail, sizeof core->state_detail,
                  "the key process does not answer: %.120s", e.text);
@@ -109,6 +119,7 @@ void appliance_refresh(struct core *core)
     changes_count(core);
     log_info("appliance.state", "from=%s to=%s detail=%s", names[before], names[core->state],
              log_q(core->state_detail));
+    show_state(core);
     events_state(core->events, names[core->state]);
     if (core->state == STATE_OPERATIONAL) {
         appliance_publish_identity(core);

@@ -1,6 +1,7 @@
 /*
  * certkeep-parent: arguments, folders, listening sockets, then supervision until SIGTERM. Runs as
- * root, for every other process becomes a user of its own.
+ * root, for every other process becomes a user of its own. As the machine's first program it takes
+ * its arguments from the image and switches the machine off at the end.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -15,6 +16,8 @@
 #include "src/base/log.h"
 #include "src/base/own.h"
 #include "src/base/str.h"
+#include "src/parent/console.h"
+#include "src/parent/init.h"
 #include "src/parent/parent.h"
 #include "src/sandbox/confine.h"
 
@@ -23,6 +26,8 @@
 static const char usage[] =
     "certkeep-parent --state DIR --listen-https ADDR:PORT [--listen-http01 ADDR:PORT]\n"
     "                [--bin DIR] [--static DIR] [--module URI] [--debug]\n";
+
+#define RESTART_AFTER_S 30
 
 static struct parent parent;
 
@@ -176,21 +181,39 @@ static int prepare(struct parent *p, int argc, char **argv, struct err *e)
     return confine(PROC_PARENT, NULL, notice, e);
 }
 
-int main(int argc, char **argv)
+/* The first program of a machine cannot end: it restarts the machine, which costs the slot a try.
+ */
+static int fail(const struct parent *p, const struct err *e)
 {
-    struct parent *p = &parent;
-    struct err e;
+    if (!p->first) {
+        fprintf(stderr, "certkeep-parent: %s\n", e->text);
+        return err_exit_status(e->code);
+    }
+    printf("certkeep-parent: %s\nrestarting in %d seconds\n", e->text, RESTART_AFTER_S);
+    fflush(stdout);
+    sleep(RESTART_AFTER_S);
+    power_end(true);
+}
 
-    umask(022);
-    if (prepare(p, argc, argv, &e) < 0) {
-        fprintf(stderr, "certkeep-parent: %s\n", e.text);
-        return err_exit_status(e.code);
-    }
-    supervise_start(p);
-    if (loop_run(p->loop, &e) < 0) {
-        fprintf(stderr, "certkeep-parent: %s\n", e.text);
-        return err_exit_status(e.code);
-    }
+/* Fills the machine's own part of p; argv becomes what the image says. */
+static int prepare_first(struct strs *argv, struct err *e)
+{
+    strs_add(argv, "certkeep-parent");
+    return init_start(argv, e);
+}
+
+static int start_first(struct parent *p, struct err *e)
+{
+    p->console = console_new(p->loop, e);
+    if (!p->console)
+        return -1;
+    power_watch(p);
+    dhcp_start(p);
+    return 0;
+}
+
+static void release(struct parent *p)
+{
     for (size_t i = 0; i < PROC_COUNT; i++) {
         watch_free(p->children[i].restart);
         channel_free(p->children[i].control);
@@ -203,5 +226,28 @@ int main(int argc, char **argv)
     watch_free(p->on_int);
     watch_free(p->stop_timer);
     loop_free(p->loop);
+}
+
+int main(int argc, char **argv)
+{
+    struct parent *p = &parent;
+    struct strs own = {}; /* kept: p points into it */
+    struct err e;
+
+    umask(022);
+    p->first = init_is_first(argc, argv);
+    if (p->first && prepare_first(&own, &e) < 0)
+        return fail(p, &e);
+    if (prepare(p, p->first ? (int)own.n : argc, p->first ? own.v : argv, &e) < 0)
+        return fail(p, &e);
+    if (p->first && start_first(p, &e) < 0)
+        return fail(p, &e);
+    supervise_start(p);
+    if (loop_run(p->loop, &e) < 0)
+        return fail(p, &e);
+    if (p->first)
+        power_end(p->restart);
+    release(p);
+    strs_free(&own);
     return 0;
 }

@@ -1,6 +1,8 @@
 /*
  * Parent: starts every process, gives each its channels, starts it again when it dies, and stops
- * all. It reads nothing from outside and holds the token's PIN descriptor without reading it.
+ * all. It reads nothing from outside and holds the token's PIN descriptor without reading it. In
+ * the image it is the first program of the machine and also mounts, keeps the DHCP client and
+ * switches off.
  */
 #pragma once
 #include <stdbool.h>
@@ -8,6 +10,8 @@
 
 #include "src/base/loop.h"
 #include "src/ipc/channel.h"
+#include "src/parent/dhcp.h"
+#include "src/parent/power.h"
 
 #define PARENT_WORKERS_MAX 32
 #define PARENT_SERVICES 2 /* enum listen_service */
@@ -39,6 +43,12 @@ struct parent {
     int pin;                     /* -1: none */
     struct watch *on_child, *on_term, *on_int, *stop_timer;
     int stop_step; /* 0: running; else the step of the stop */
+
+    bool first; /* the machine's first program; what follows is its alone */
+    struct console *console;
+    struct dhcp dhcp;
+    struct power_button buttons[POWER_BUTTONS_MAX];
+    bool restart; /* after the stop: restart the machine instead of switching it off */
 };
 
 uid_t process_uid(enum process p);

@@ -218,8 +218,10 @@ static void reaped(struct parent *p, pid_t pid, int status)
 {
     struct child *c = child_of(p, pid);
 
-    if (!c)
+    if (!c) {
+        dhcp_ended(p, pid, status);
         return;
+    }
     if (!p->stop_step)
         log_death(c, status);
     if (c->process == PROC_DEPLOY) {
@@ -248,10 +250,13 @@ static void on_child(int signo, void *arg)
         stop_next(p);
 }
 
+/* The kernel sends the first program SIGINT for Ctrl-Alt-Del. */
 static void on_stop(int signo, void *arg)
 {
-    (void)signo;
-    supervise_stop(arg);
+    struct parent *p = arg;
+
+    p->restart = signo == SIGINT;
+    supervise_stop(p);
 }
 
 int supervise_signals(struct parent *p)
