@@ -53,7 +53,7 @@ class Ours:
     """A certificate of the appliance for the shop of each server, issued; run() deploys them all."""
 
     def __init__(self, a, servers):
-        self.a, self.c, self.certs = a, Client(a), []
+        self.a, self.certs = a, []
         ca = main_job.connector(a)["id"]
         for h in servers.all:
             server = main_job.add_server(a, h, login="key", ssh_key=h.client_key)
@@ -63,18 +63,21 @@ class Ours:
             self.certs.append(cert)
         self.leaves = [a.get(f"/certificates/{c}")["fingerprint"] for c in self.certs]
 
-    def under_way(self):
-        return any(self.c.call("GET", f"/jobs?filter=state:equals:{s}&limit=1")["total"] for s in ("Queued", "Running"))
+    @staticmethod
+    def under_way(c):
+        return any(c.call("GET", f"/jobs?filter=state:equals:{s}&limit=1")["total"] for s in ("Queued", "Running"))
 
     def run(self):
         """-> seconds, and processor seconds of all processes of the appliance, workers included."""
+        c = Client(self.a)  # one that waited for the other side's turn would have been closed
         used, began = self.cpu_seconds(), time.monotonic()
-        made = self.c.call("POST", "/certificates/batch", {"ids": self.certs, "action": "deploy"})["items"]
-        while self.under_way():
+        made = c.call("POST", "/certificates/batch", {"ids": self.certs, "action": "deploy"})["items"]
+        while self.under_way(c):
             if time.monotonic() > began + 300:
                 raise RuntimeError("the deployments did not end")
             time.sleep(0.1)
         took, used = time.monotonic() - began, self.cpu_seconds() - used
+        c.close()
         for page in (self.a.get(f"/jobs/{m['job']}") for m in made):
             if page["state"] != "Done":  # "No Change" would be no work
                 raise RuntimeError(f"a deployment is {page['state']}: {page['error']}")
@@ -116,7 +119,6 @@ def measure(a, folder, program, n, rounds):
         for _ in range(rounds):
             us.turn()
             them.turn()
-        ours.c.close()
     return us, them, idle
 
 
