@@ -38,7 +38,8 @@ static json_t *initial_json(const struct field *f)
                    : json_integer(number);
     case FIELD_BOOL:
         return parse_bool(f->initial, &flag, NULL) < 0 ? NULL : json_boolean(flag);
-    case FIELD_LIST: {
+    case FIELD_LIST:
+    case FIELD_CHOICES: {
         struct strs parts = {0};
         json_t *list = json_array();
         strs_split(&parts, f->initial, " ");
@@ -279,13 +280,13 @@ static json_t *field_schema(const struct field *f)
         json_put_int(o, "min", f->min);
         json_put_int(o, "max", field_max(f));
     }
-    if (f->kind == FIELD_ENUM) {
+    if (f->kind == FIELD_ENUM || f->kind == FIELD_CHOICES) {
         struct strs choices = {0};
         strs_split(&choices, f->choices, "|");
         json_put_strs(o, "choices", &choices);
         strs_free(&choices);
     }
-    if (f->kind == FIELD_ID && f->choices)
+    if ((f->kind == FIELD_ID || f->kind == FIELD_IDS) && f->choices)
         json_put_str(o, "table", f->choices);
     if (f->initial)
         json_put_take(o, "initial", initial_json(f));

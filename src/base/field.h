@@ -14,20 +14,22 @@
 #include "src/base/json.h"
 
 enum field_kind {
-    FIELD_TEXT,   /* char *: one line of clean UTF-8; min/max bytes */
-    FIELD_LINES,  /* char *: several lines (PEM, comments) */
-    FIELD_HOST,   /* char *: host name or IP address */
-    FIELD_URL,    /* char *: https URL (http only with FIELD_HTTP_OK); no user info, no fragment */
-    FIELD_PATH,   /* char *: absolute path, no dot segments */
-    FIELD_EMAIL,  /* char * */
-    FIELD_ENUM,   /* char *: one of `choices`; "" only when listed or not required */
-    FIELD_ID,     /* char *: identifier of a record (id_new); `choices` names the table */
-    FIELD_INT,    /* int64_t: min..max */
-    FIELD_BOOL,   /* bool */
-    FIELD_TIME,   /* int64_t: seconds UTC, 0 means none; JSON: RFC 3339 or null */
-    FIELD_BYTES,  /* struct bytes: JSON: base64; at most `max` bytes */
-    FIELD_LIST,   /* struct strs: each clean text of at most `max` bytes, at most 100 of them */
-    FIELD_SECRET, /* struct secret: from the API in, never out; stored sealed */
+    FIELD_TEXT,    /* char *: one line of clean UTF-8; min/max bytes */
+    FIELD_LINES,   /* char *: several lines (PEM, comments) */
+    FIELD_HOST,    /* char *: host name or IP address */
+    FIELD_URL,     /* char *: https URL (http only with FIELD_HTTP_OK); no user info, no fragment */
+    FIELD_PATH,    /* char *: absolute path, no dot segments */
+    FIELD_EMAIL,   /* char * */
+    FIELD_ENUM,    /* char *: one of `choices`; "" only when listed or not required */
+    FIELD_ID,      /* char *: identifier of a record (id_new); `choices` names the table */
+    FIELD_INT,     /* int64_t: min..max */
+    FIELD_BOOL,    /* bool */
+    FIELD_TIME,    /* int64_t: seconds UTC, 0 means none; JSON: RFC 3339 or null */
+    FIELD_BYTES,   /* struct bytes: JSON: base64; at most `max` bytes */
+    FIELD_LIST,    /* struct strs: each clean text of at most `max` bytes, at most 100 of them */
+    FIELD_CHOICES, /* struct strs: some of `choices`, each once */
+    FIELD_IDS,     /* struct strs: identifiers of records, each once; `choices` names the table */
+    FIELD_SECRET,  /* struct secret: from the API in, never out; stored sealed */
 };
 
 enum field_flags {
@@ -56,9 +58,10 @@ struct field {
     const char *label; /* as the contract words it */
     enum field_kind kind;
     unsigned flags;
-    size_t offset;       /* offsetof the struct */
-    int64_t min, max;    /* bytes for text, value for int; max 0 means the kind's default */
-    const char *choices; /* ENUM: values parted by '|' (they may hold spaces); ID: table */
+    size_t offset;    /* offsetof the struct */
+    int64_t min, max; /* bytes for text, value for int; max 0 means the kind's default */
+    const char
+        *choices; /* ENUM, CHOICES: values parted by '|' (they may hold spaces); ID, IDS: table */
     const char *initial; /* default as text, or NULL */
     const char *help;    /* one line */
     const char *example;

@@ -247,6 +247,25 @@ static int read_list(const struct field *f, const json_t *v, void *member, struc
     return 0;
 }
 
+/* A list whose entries are each what a single field of that sort takes, and stand once. */
+static int read_set(const struct field *f, const json_t *v, void *member, struct err *e)
+{
+    struct strs *set = member;
+
+    if (read_list(f, v, set, e) < 0)
+        return -1;
+    for (size_t i = 0; i < set->n; i++) {
+        OWN(own_mem)
+        char *clean = field_type(f)->canonical(f, set->v[i], e);
+        if (!clean)
+            return err_wrap(e, "entry %zu", i + 1);
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(set->v[k], clean) == 0)
+                return err_set(e, ERR_INPUT, "entry %zu: %s stands twice", i + 1, clean);
+    }
+    return 0;
+}
+
 /* Any text: a password, a PEM key. Nothing of it may reach an error text. */
 static int read_secret(const struct field *f, const json_t *v, void *member, struct err *e)
 {
@@ -275,6 +294,8 @@ static const struct field_type types[] = {
     [FIELD_TIME] = {"time", &field_store_time, 0, read_time, NULL, NULL},
     [FIELD_BYTES] = {"bytes", &field_store_bytes, 65536, read_bytes_field, NULL, NULL},
     [FIELD_LIST] = {"list", &field_store_list, 255, read_list, NULL, NULL},
+    [FIELD_CHOICES] = {"choices", &field_store_list, 64, read_set, enum_text, NULL},
+    [FIELD_IDS] = {"ids", &field_store_list, ID_CHARS, read_set, id_text, NULL},
     [FIELD_SECRET] = {"secret", &field_store_secret, 4096, read_secret, NULL, NULL},
 };
 

@@ -181,6 +181,16 @@ int parse_host(const char *text, bool wildcard, char *out, size_t out_size, stru
     return 0;
 }
 
+bool host_below(const char *name, const char *domain)
+{
+    const size_t n = strlen(name), d = strlen(domain);
+
+    if (*domain == '.')
+        return n > d && str_ieq(name + n - d, domain);
+    return str_ieq(name, domain) ||
+           (n > d && name[n - d - 1] == '.' && str_ieq(name + n - d, domain));
+}
+
 int parse_ip(const char *text, char *out, size_t out_size, struct err *e)
 {
     unsigned char raw[sizeof(struct in6_addr)];

@@ -20,6 +20,9 @@ int parse_duration(const char *text, uint64_t *seconds, struct err *e); /* 90s, 
 /* "example.com", "a-b.example"; RFC 1123, 2.1; lower-cased into out. wildcard allows a first "*."
  */
 int parse_host(const char *text, bool wildcard, char *out, size_t out_size, struct err *e);
+/* The name is the domain or below it; below only, when the domain begins with a dot. ASCII case
+ * does not matter. */
+bool host_below(const char *name, const char *domain);
 int parse_ip(const char *text, char *out, size_t out_size, struct err *e); /* v4 or v6, canonical */
 /* "host:443", "[::1]:443", "1.2.3.4:443" */
 int parse_host_port(const char *text, char *host, size_t host_size, uint16_t *port, struct err *e);

@@ -10,16 +10,6 @@
 #define DAY 86400
 #define NAMES_MAX 100
 
-static bool below(const char *name, const char *domain)
-{
-    const size_t n = strlen(name), d = strlen(domain);
-
-    if (*domain == '.')
-        return n > d && str_ieq(name + n - d, domain);
-    return str_ieq(name, domain) ||
-           (n > d && name[n - d - 1] == '.' && str_ieq(name + n - d, domain));
-}
-
 static bool allowed(const char *name, const struct strs *permitted)
 {
     const char *host = str_starts(name, "*.") ? name + 2 : name;
@@ -30,7 +20,7 @@ static bool allowed(const char *name, const struct strs *permitted)
         parse_ip(host, clean, sizeof(clean), NULL) == 0)
         return false;
     for (size_t i = 0; i < permitted->n; i++)
-        if (below(host, permitted->v[i]))
+        if (host_below(host, permitted->v[i]))
             return true;
     return false;
 }

@@ -12,6 +12,8 @@
 #undef TIME
 #undef BYTES
 #undef LIST
+#undef CHOICES
+#undef IDS
 #undef SECRET
 #ifdef ENTRY
 #undef ENTRY

@@ -36,5 +36,9 @@
     ENTRY(name, label, FIELD_BYTES, flags, 0, max, NULL, NULL, help, NULL)
 #define LIST(name, label, flags, max, help, example)                                               \
     ENTRY(name, label, FIELD_LIST, flags, 0, max, NULL, NULL, help, example)
+#define CHOICES(name, label, flags, choices, initial, help)                                        \
+    ENTRY(name, label, FIELD_CHOICES, flags, 0, 0, choices, initial, help, NULL)
+#define IDS(name, label, flags, table, help)                                                       \
+    ENTRY(name, label, FIELD_IDS, flags, 0, 0, table, NULL, help, NULL)
 #define SECRET(name, label, flags, max, help)                                                      \
     ENTRY(name, label, FIELD_SECRET, flags, 0, max, NULL, NULL, help, NULL)

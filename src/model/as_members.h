@@ -13,4 +13,6 @@
 #define TIME(name, label, flags, help) int64_t name;
 #define BYTES(name, label, flags, max, help) struct bytes name;
 #define LIST(name, label, flags, max, help, example) struct strs name;
+#define CHOICES(name, label, flags, choices, initial, help) struct strs name;
+#define IDS(name, label, flags, table, help) struct strs name;
 #define SECRET(name, label, flags, max, help) struct secret name;

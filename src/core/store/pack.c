@@ -21,6 +21,8 @@ enum form form_of(enum field_kind kind)
     case FIELD_BYTES:
         return FORM_BYTES;
     case FIELD_LIST:
+    case FIELD_CHOICES:
+    case FIELD_IDS:
         return FORM_LIST;
     case FIELD_SECRET:
         return FORM_NONE;

@@ -86,6 +86,8 @@ json_t *query_value(const struct query *q, const struct field *f, struct blob pa
     case FIELD_BOOL:
         return json_boolean(packed.n > 0);
     case FIELD_LIST:
+    case FIELD_CHOICES:
+    case FIELD_IDS:
         list = json_array();
         while (packed_next(packed, &at, &one))
             json_array_append_new(list, text_json(one));
@@ -108,7 +110,10 @@ static const char *type_name(const struct field *f)
         return "bool";
     case FIELD_TIME:
         return "time";
+    case FIELD_IDS:
+        return "ids";
     case FIELD_LIST:
+    case FIELD_CHOICES:
         return "list";
     default:
         return "text";

@@ -37,6 +37,7 @@ unsigned query_operators(const struct field *f)
     case FIELD_ENUM:
     case FIELD_BOOL:
     case FIELD_ID:
+    case FIELD_IDS:
         return OP_EQUALS | OP_NOT | OP_IN;
     case FIELD_BYTES:
     case FIELD_SECRET:
@@ -215,7 +216,7 @@ static bool filter_match(const struct filter *f, struct blob value)
         return packed_int(value) >= f->lo && packed_int(value) <= f->hi;
     if (f->f->kind == FIELD_BOOL)
         found = text_matches(f, blob_str(value.n ? "true" : "false"));
-    else if (f->f->kind == FIELD_LIST)
+    else if (form_of(f->f->kind) == FORM_LIST)
         found = list_matches(f, value);
     else
         found = text_matches(f, value);

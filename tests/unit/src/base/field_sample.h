@@ -29,6 +29,8 @@ struct sample {
     struct secret password;
     char *hidden;
     int64_t created;
+    struct strs modes;
+    struct strs servers;
 };
 
 #define AT(member) offsetof(struct sample, member)
@@ -50,6 +52,8 @@ static const struct field sample_fields[] = {
     {"password", "Password", FIELD_SECRET, FIELD_REQUIRED, AT(password), 4, 16},
     {"hidden", "Hidden", FIELD_TEXT, FIELD_HIDDEN, AT(hidden)},
     {"created", "Created", FIELD_TIME, FIELD_READONLY, AT(created)},
+    {"modes", "Modes", FIELD_CHOICES, 0, AT(modes), .choices = "auto|by hand", .initial = "auto"},
+    {"servers", "Servers", FIELD_IDS, 0, AT(servers), .choices = "servers"},
 };
 static const struct fields sample = {"sample", sizeof(struct sample), sample_fields,
                                      COUNT(sample_fields)};
