@@ -46,6 +46,11 @@ static const struct field session_v[] = {
 #include "src/model/session.def"
 };
 #undef RECORD
+#define RECORD struct policy
+static const struct field policy_v[] = {
+#include "src/model/policy.def"
+};
+#undef RECORD
 #define RECORD struct setting
 static const struct field setting_v[] = {
 #include "src/model/setting.def"
@@ -63,3 +68,4 @@ TABLE_OF(job);
 TABLE_OF(user);
 TABLE_OF(session);
 TABLE_OF(setting);
+TABLE_OF(policy);

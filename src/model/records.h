@@ -54,13 +54,16 @@ struct user {
 struct session {
 #include "src/model/session.def"
 };
+struct policy {
+#include "src/model/policy.def"
+};
 struct setting {
 #include "src/model/setting.def"
 };
 #include "src/model/as_end.h"
 
 extern const struct fields server_fields, cert_fields, order_fields, connector_fields, key_fields,
-    job_fields, user_fields, session_fields, setting_fields;
+    job_fields, user_fields, session_fields, setting_fields, policy_fields;
 
 /* OWN(own_cert) struct cert c = {0}; fields_init first. */
 #define RECORD_OWN(type)                                                                           \
@@ -77,3 +80,4 @@ RECORD_OWN(job)
 RECORD_OWN(user)
 RECORD_OWN(session)
 RECORD_OWN(setting)
+RECORD_OWN(policy)
