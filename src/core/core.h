@@ -35,6 +35,7 @@ struct core {
     int64_t started_at;
     _Atomic uint64_t *changes; /* changes.c */
     int changes_fd;
+    bool judging;  /* a fiber judges certificates by the policies: policies_sweep.c */
     uint64_t lost; /* how often a process we talk to has gone away: see run_interrupted */
 };
 

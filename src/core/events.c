@@ -61,6 +61,7 @@ static bool may_see(const struct stream *s, const char *table)
         {"job", PERM_JOB_READ},
         {"user", PERM_USER_ADMIN},
         {"connector", PERM_CONNECTOR_READ},
+        {"policy", PERM_POLICY_READ},
     };
     for (size_t i = 0; i < COUNT(needs); i++)
         if (str_eq(needs[i].table, table))

@@ -18,6 +18,7 @@
 #include "src/core/events.h"
 #include "src/core/flow/jobs.h"
 #include "src/core/flow/schedule.h"
+#include "src/core/policies.h"
 #include "src/core/serve.h"
 #include "src/core/setup.h"
 #include "src/sandbox/confine.h"
@@ -102,7 +103,7 @@ static int start(int argc, char **argv, struct control *ctl, struct err *e)
         return -1;
     core.events = events_new(&core);
     core.jobs = jobs_new(&core);
-    if (jobs_recover(&core, e) < 0)
+    if (jobs_recover(&core, e) < 0 || policies_begin(&core, e) < 0)
         return -1;
     schedule_start(&core);
     return 0;

@@ -196,6 +196,26 @@ static int id_value(struct ctl *c, const json_t *field, const char *text, json_t
     return 0;
 }
 
+/* Records by their names, comma-parted. */
+static int ids_value(struct ctl *c, const json_t *field, const char *text, json_t **out,
+                     struct err *e)
+{
+    OWN(strs_free)
+    struct strs parts = {0};
+    OWN(own_json)
+    json_t *list = json_array();
+
+    strs_split(&parts, text, ",");
+    for (size_t i = 0; i < parts.n; i++) {
+        json_t *id = NULL;
+        if (id_value(c, field, parts.v[i] + strspn(parts.v[i], " "), &id, e) < 0)
+            return -1;
+        json_array_append_new(list, id);
+    }
+    *out = TAKE(list);
+    return 0;
+}
+
 static int list_value(const char *text, json_t **out)
 {
     OWN(strs_free)
@@ -218,7 +238,9 @@ static int typed_value(struct ctl *c, const json_t *field, const char *text, jso
         return *text ? enum_value(field, text, out, e) : (*out = json_null(), 0);
     if (str_eq(kind, "id"))
         return id_value(c, field, text, out, e);
-    if (str_eq(kind, "list"))
+    if (str_eq(kind, "ids"))
+        return ids_value(c, field, text, out, e);
+    if (str_eq(kind, "list") || str_eq(kind, "choices"))
         return list_value(text, out);
     if (!*text && (str_eq(kind, "int") || str_eq(kind, "bool") || str_eq(kind, "time"))) {
         *out = json_null(); /* back to the default */

@@ -14,7 +14,8 @@ static const struct {
 };
 
 #define P(NAME) PERM_BIT(PERM_##NAME)
-#define READS (P(ANY) | P(CERT_READ) | P(SERVER_READ) | P(CONNECTOR_READ) | P(JOB_READ))
+#define READS                                                                                      \
+    (P(ANY) | P(CERT_READ) | P(SERVER_READ) | P(CONNECTOR_READ) | P(POLICY_READ) | P(JOB_READ))
 const struct role roles[] = {
 #define ROLE(name, title, permissions) {name, title, permissions},
 #include "src/model/roles.def"

@@ -20,9 +20,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 RECORDS = {"servers": "server", "certificates": "cert", "connectors": "connector", "orders": "order", "jobs": "job",
-           "users": "user", "tokens": "session", "keys": "key"}
+           "users": "user", "tokens": "session", "keys": "key", "policies": "policy"}
 OPERATORS = {"TIME": ["before", "after"], "INT": ["equals", "below", "above"], "ENUM": ["equals", "not", "in"],
-             "BOOL": ["equals", "not", "in"], "ID": ["equals", "not", "in"]}
+             "BOOL": ["equals", "not", "in"], "ID": ["equals", "not", "in"], "IDS": ["equals", "not", "in"]}
 NOW = "2026-11-21T02:45:00Z"
 
 
@@ -95,9 +95,9 @@ def fields_of(record):
             one = {"name": name, "label": label, "kind": kind.lower(), "required": "R" in flags.split("|"),
                    "readonly": "RO" in flags.split("|"), "default": "SHOW" in flags, "flags": flags}
             quoted = re.findall(r'"([^"]*)"', rest)
-            if kind == "ENUM":
+            if kind in ("ENUM", "CHOICES"):
                 one["choices"] = quoted[0].split("|")
-            if kind == "ID":
+            if kind in ("ID", "IDS"):
                 one["table"] = quoted[0]
             if kind == "INT":
                 one["min"], one["max"] = [int(x) if x.isdigit() else 2**53 - 1 for x in re.match(r"(\w+)\s*,\s*(\w+)", rest).groups()]
@@ -108,7 +108,7 @@ def fields_of(record):
 def schema_of(record):
     real = "session" if record == "token" else record
     fields = fields_of(real)
-    columns = [{"name": f["name"], "label": f["label"], "type": f["kind"] if f["kind"] in ("enum", "id", "int", "bool", "time", "list") else "text",
+    columns = [{"name": f["name"], "label": f["label"], "type": f["kind"] if f["kind"] in ("enum", "id", "ids", "int", "bool", "time", "list") else "text",
                 "operators": OPERATORS.get(f["kind"].upper(), ["contains", "equals", "not"]),
                 "sortable": "IDX" in f["flags"], "default": f["default"], **({"choices": f["choices"]} if "choices" in f else {})}
                for f in fields if re.search(r"COL|SHOW", f["flags"])]
@@ -146,7 +146,7 @@ class Double:
 
     def add(self, path, **values):
         """A record with every member of its table."""
-        blank = {"list": [], "int": 0, "bool": False, "time": None}
+        blank = {"list": [], "choices": [], "ids": [], "int": 0, "bool": False, "time": None}
         row = {}
         for f in fields_of("common") + fields_of(RECORDS[path]):
             if f["kind"] == "secret":

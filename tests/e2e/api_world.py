@@ -38,7 +38,8 @@ def world(number):
         w.order = a.get("/orders", filter="name:equals:shop.example")["items"][0]
         w.key = a.get("/keys")["items"][0]
         w.user = a.get("/users")["items"][0]
+        w.policy = a.get("/policies")["items"][0]
         test = c.call("server_tests_create", 201, body={"server": w.server["id"], "settings": {}}).value
         w.of_path = {"server-tests": test, "servers": w.server, "certificates": w.cert, "connectors": w.ca, "orders": w.order,
-                     "jobs": w.deployed, "keys": w.key, "users": w.user}
+                     "jobs": w.deployed, "keys": w.key, "users": w.user, "policies": w.policy}
         yield w

@@ -31,7 +31,7 @@ def wait_port(port, process):
 
 
 @contextmanager
-def running_pebble(folder, port=14000, nonce_reject=5, eab=False, blocked=(), http_port=5002):
+def running_pebble(folder, port=14000, nonce_reject=5, eab=False, blocked=(), http_port=5002, days=90):
     """Pebble on `port`, its management on port + 1000, DNS and its management on port + 1 and + 2."""
     root = make_cert(folder, "anchor", ca=True)
     server = make_cert(folder, "localhost", issuer=root, san="localhost")
@@ -45,6 +45,7 @@ def running_pebble(folder, port=14000, nonce_reject=5, eab=False, blocked=(), ht
         "externalAccountBindingRequired": eab,
         "domainBlocklist": list(blocked),
         "retryAfter": {"authz": 1, "order": 1},
+        "certificateValidityPeriod": days * 86400,
     }
     if eab:
         config["externalAccountMACKeys"] = {"kid-1": EAB_KEY}

@@ -9,7 +9,7 @@ import api_world
 from api_world import NOBODY
 
 HOST = 61
-RECORDS = ["cert", "server", "connector", "order", "key", "job", "user", "token"]
+RECORDS = ["cert", "server", "connector", "order", "key", "job", "user", "token", "policy"]
 
 
 @pytest.fixture(scope="module")
@@ -382,6 +382,16 @@ def test_lock_and_unlock(w):
     w.c.call("unlock_run", 200, body={"passphrase": w.a.credentials["passphrase"]}, token=False)
     w.a.wait_state("Operational")
     w.c.refuse("unlock_run", 409, body={"passphrase": "any"}, token=False)
+
+
+def test_policies(w):
+    made = w.c.call("policies_create", 201, body={"name": "Short", "for_names": ["*.short.example"], "max_days": 10}).value
+    w.c.call("policies_update", 200, id=made["id"], body={"windows": ["Mon-Fri 22:00-04:00"]})
+    answer = w.c.call("policies_check", 200, body={"name": "a.short.example", "validity_days": 11}).value
+    assert [f["field"] for f in answer["findings"]] == ["validity_days"] and answer["policies"] == ["Default", "Short"]
+    w.c.refuse("policies_check", 400, "expected a number", "validity_days", body={"validity_days": 0})
+    w.c.call("policies_delete", 204, id=made["id"])
+    w.c.refuse("policies_delete", 409, "built in", id=w.policy["id"])
 
 
 def test_every_operation_was_tried(w):

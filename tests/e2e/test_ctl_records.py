@@ -60,6 +60,24 @@ def test_certificate_names_its_server_and_connector(signed_in, double):
     assert json.loads(double.requests[-1][3]) == {"server": server["id"], "connector": connector["id"], "renew_days": 10}
 
 
+def test_policy_names_connectors_and_is_asked(signed_in, double):
+    connector = double.add("connectors", name="Local CA", type="local")
+    signed_in("policy", "add", "name=Short", "connectors=Local CA", "key_algs=p-256, p-384", "max_days=10")
+    assert json.loads(double.requests[-1][3]) == {
+        "name": "Short", "connectors": [connector["id"]], "key_algs": ["p-256", "p-384"], "max_days": 10}
+    limits = {"max_days": 10, "max_names": 0, "wildcards": True, "key_algs": ["p-256"], "custodies": ["sealed"], "renew_percent": 0,
+              "renew_days": 0, "approval": "four eyes", "deploys_at": "2026-11-27T22:00:00Z", "deploys_now": False}
+    text = "Validity: 47 days; policy Short allows at most 10, choose 10 or fewer"
+    finding = {"policy": connector["id"], "policy_name": "Short", "field": "validity_days", "text": text}
+    for findings, status in (([finding], CONFLICT), ([], 0)):
+        answer = {"allowed": not findings, "findings": findings, "policies": ["Default", "Short"], "limits": limits}
+        double.overrides[("POST", "/api/v1/policies/check")] = (200, "application/json", json.dumps(answer).encode())
+        out = signed_in("policy", "check", "names=a.example", "validity_days=47", status=status)
+        assert (text in out) == bool(findings) and ("Allowed" in out) == (not findings)
+    assert "Validity:      at most 10 days" in out and "Deploys from:  2026-11-27T22:00:00Z" in out and "four eyes" in out
+    assert json.loads(double.requests[-1][3]) == {"names": ["a.example"], "validity_days": 47}
+
+
 def test_filter_sentences(signed_in, double):
     double.add("certificates", name="a.example", status="Deployed", not_after="2026-12-01T00:00:00Z")
     double.add("certificates", name="b.example", status="Issued", not_after="2027-12-01T00:00:00Z")

@@ -11,7 +11,7 @@ API = yaml.safe_load((TOP / "docs/api.yaml").read_text())
 MODEL = TOP / "src/model"
 METHODS = {"get", "post", "patch", "delete", "put"}
 RECORDS = {"Server": "server", "Cert": "cert", "Order": "order", "Connector": "connector",
-           "Key": "key", "Job": "job", "User": "user", "Token": "session"}
+           "Key": "key", "Job": "job", "Policy": "policy", "User": "user", "Token": "session"}
 ADDED = {"Connector": {"settings", "job"}}  # members an answer has beside the record's own
 
 
@@ -121,7 +121,8 @@ def test_records_have_the_members_of_their_tables(schema, record):
             assert properties[name]["enum"] == choices, name
 
 
-@pytest.mark.parametrize("schema,record", [("ServerInput", "server"), ("CertInput", "cert"), ("UserInput", "user")])
+@pytest.mark.parametrize("schema,record", [("ServerInput", "server"), ("CertInput", "cert"), ("UserInput", "user"),
+                                           ("PolicyInput", "policy")])
 def test_inputs_have_the_members_of_their_tables(schema, record):
     writable = {name for _, name, flags, _ in fields(record) if not flags & {"RO", "FIELD_READONLY"}}
     node = API["components"]["schemas"][schema]

@@ -5,6 +5,7 @@
 #include "src/base/str.h"
 #include "src/core/api/api.h"
 #include "src/core/flow/parts.h"
+#include "src/core/policies.h"
 
 #define BATCH_MAX 1000
 #define TAGS_MAX 64
@@ -80,7 +81,7 @@ static int tag(struct api *a, const struct batch *b, struct err *e)
             strs_add(&c.tags, b->tags.v[i]);
     if (c.tags.n > TAGS_MAX)
         return err_set(e, ERR_INPUT, "tags: a certificate has at most %d", TAGS_MAX);
-    if (row_put(t, TABLE_CERT, &c, e) < 0 ||
+    if (policies_mark(t, &c, e) < 0 || row_put(t, TABLE_CERT, &c, e) < 0 ||
         api_audit(a, t, "certificate", c.id, c.name, "tagged", e) < 0 || txn_commit(&t, e) < 0)
         return -1;
     return api_empty(a, 200);

@@ -7,6 +7,7 @@
 #include "src/base/time.h"
 #include "src/core/api/api.h"
 #include "src/core/flow/renew.h"
+#include "src/core/policies.h"
 
 int on_certs_list(struct api *a, struct err *e)
 {
@@ -75,7 +76,10 @@ int on_certs_create(struct api *a, struct err *e)
     if (api_body(a, &b, e) < 0 || fields_from_json(&cert_fields, b, false, &c, e) < 0 ||
         txn_begin(a->core->db, true, &t, e) < 0 || check(t, &c, e) < 0)
         return -1;
+    text_set(&c.configured_by, api_user(a));
     text_set(&c.status, "Initiated");
+    if (policies_demand(t, &c, NULL, e) < 0)
+        return -1;
     cert_derive(&c, false);
     if (row_put(t, TABLE_CERT, &c, e) < 0 ||
         timeline_add(t, c.id, "added", api_user(a), NULL, e) < 0 ||
@@ -140,9 +144,14 @@ int on_certs_update(struct api *a, struct err *e)
     int64_t deploy_after = c.deploy_after;
     OWN(own_mem)
     char *aim = aim_of(&c);
-    if (fields_from_json(&cert_fields, b, true, &c, e) < 0 || check(t, &c, e) < 0 ||
+    OWN(policy_findings_free)
+    struct policy_findings before = {0};
+    if (policies_judge(t, &c, &before, NULL, e) < 0 ||
+        fields_from_json(&cert_fields, b, true, &c, e) < 0 || check(t, &c, e) < 0 ||
+        policies_demand(t, &c, &before, e) < 0 ||
         (c.deploy_after != deploy_after && wake_deployment(t, &c, e) < 0))
         return -1;
+    text_set(&c.configured_by, api_user(a));
     if (str_eq(c.status, "Discovered"))
         text_set(&c.status, "Initiated");
     OWN(own_mem)

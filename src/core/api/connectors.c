@@ -8,6 +8,7 @@
 #include "src/core/connector_store.h"
 #include "src/core/evidence.h"
 #include "src/core/flow/parts.h"
+#include "src/core/policies.h"
 
 int on_connectors_list(struct api *a, struct err *e)
 {
@@ -195,7 +196,21 @@ static int cert_use(void *record, void *arg, struct err *e)
     return str_copy(u->name, sizeof u->name, text_of(c->name), e) < 0 ? -1 : 1;
 }
 
-/* Certificates configured for it and open orders stand in the way. */
+static int named_by_policy(struct txn *t, const char *connector, struct err *e)
+{
+    OWN(policy_set_free)
+    struct policy_set s = {0};
+    if (policies_load(t, &s, e) < 0)
+        return -1;
+    for (size_t i = 0; i < s.n; i++)
+        if (strs_has(&s.v[i].connectors, connector) || strs_has(&s.v[i].for_connectors, connector))
+            return err_set(e, ERR_CONFLICT,
+                           "policy %s names this connector: take it out of the policy first",
+                           s.v[i].name);
+    return 0;
+}
+
+/* Certificates configured for it, open orders and policies stand in the way. */
 static int used_by(struct txn *t, const char *connector, struct err *e)
 {
     struct use u = {.connector = connector};
@@ -211,7 +226,7 @@ static int used_by(struct txn *t, const char *connector, struct err *e)
     if (u.name[0])
         return err_set(e, ERR_CONFLICT, "an order for %s is open: cancel it or wait for its end",
                        u.name);
-    return 0;
+    return named_by_policy(t, connector, e);
 }
 
 int on_connectors_delete(struct api *a, struct err *e)

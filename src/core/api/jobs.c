@@ -8,7 +8,8 @@
 #include "src/core/api/api.h"
 #include "src/core/api/job_steps.h"
 #include "src/core/api/trail_json.h"
-#include "src/core/flow/parts.h"
+#include "src/core/flow/deploy.h"
+#include "src/core/policies.h"
 #include "src/model/order_state.h"
 
 int on_jobs_list(struct api *a, struct err *e)
@@ -144,12 +145,31 @@ static int change(struct api *a,
     return api_record(a, 200, TABLE_JOB, &j, e);
 }
 
+/* Four eyes, where a policy asks for them. */
+static int demand_second_person(struct api *a, struct txn *t, const struct job *j, struct err *e)
+{
+    OWN(own_cert)
+    struct cert c = {0};
+    OWN(policy_limits_free)
+    struct policy_limits l = {0};
+    if (text_of(j->cert)[0] == '\0')
+        return 0;
+    if (row_get(t, TABLE_CERT, j->cert, &c, e) < 0 || policies_judge(t, &c, NULL, &l, e) < 0)
+        return -1;
+    if (l.approval != APPROVAL_FOUR_EYES || deploy_second_person(&c, j, api_user(a)))
+        return 0;
+    return err_set(
+        e, ERR_DENIED,
+        "policy %s asks for a second person: you configured the certificate or asked for "
+        "this deployment; have somebody else approve it",
+        l.approval_by);
+}
+
 static int edit_approve(struct api *a, struct txn *t, struct job *j, struct err *e)
 {
-    (void)t;
     if (!str_eq(j->state, "Needs Approval"))
         return err_set(e, ERR_CONFLICT, "the job is %s: there is nothing to approve", j->state);
-    if (api_check_match(a, j->rev, e) < 0)
+    if (api_check_match(a, j->rev, e) < 0 || demand_second_person(a, t, j, e) < 0)
         return -1;
     j->approved = true;
     bytes_set(&j->approved_plan, bytes_blob(&j->plan));

@@ -26,8 +26,9 @@ static const struct fields *fields_of(const char *path)
         const char *path;
         const struct fields *fields;
     } forms[] = {
-        {"/api/v1/servers", &server_fields},    {"/api/v1/server-tests", &server_fields},
-        {"/api/v1/certificates", &cert_fields}, {"/api/v1/connectors", &connector_fields},
+        {"/api/v1/servers", &server_fields},      {"/api/v1/server-tests", &server_fields},
+        {"/api/v1/certificates", &cert_fields},   {"/api/v1/connectors", &connector_fields},
+        {"/api/v1/policies/check", &cert_fields}, {"/api/v1/policies", &policy_fields},
         {"/api/v1/users", &user_fields},
     };
     for (size_t i = 0; i < COUNT(forms); i++)

@@ -223,12 +223,18 @@ static int after_plan(struct deploy *d, const struct step_result *res, struct er
     if (review &&
         r->job.approved) /* what an approval cannot settle, such as unknown configuration */
         return end_failed(d, "Failed", CAUSE_CONFIGURATION, text_of(res->text), e);
-    if ((review || str_eq(d->cert.approval, "manual")) && !r->job.approved) {
-        r->job.resume_step = DEPLOY_PLAN;
-        return run_wait(r, "Needs Approval", 0, review ? res->cause : CAUSE_NONE,
-                        review ? text_of(res->text) : NULL, e);
-    }
-    return 1;
+    OWN(own_mem)
+    char *asked = NULL; /* by a policy */
+    if (deploy_approval(d, &asked, e) < 0)
+        return -1;
+    r->job.resume_step = DEPLOY_PLAN;
+    if (asked || ((review || str_eq(d->cert.approval, "manual")) && !r->job.approved))
+        return run_wait(r, "Needs Approval", 0,
+                        review  ? res->cause
+                        : asked ? CAUSE_POLICY
+                                : CAUSE_NONE,
+                        review ? text_of(res->text) : asked, e);
+    return deploy_window(d, e);
 }
 
 static int run_steps(struct deploy *d, enum deploy_step from, struct err *e)
@@ -335,6 +341,12 @@ int flow_deploy(struct run *r, struct err *e)
     if (r->job.resume_step == 0 && too_early(&d))
         return run_wait(r, "Waiting", d.cert.deploy_after, CAUSE_NONE,
                         "waits for the time of Deploy After", e);
+    /* A plan that was made waits without a connection. */
+    if (r->job.resume_step == DEPLOY_PLAN && !r->job.dry_run) {
+        int open = deploy_window(&d, e);
+        if (open != 1)
+            return open;
+    }
     if (deploy_connect(&d, e) < 0)
         return -1;
     if (r->job.resume_step > DEPLOY_PLAN)

@@ -16,6 +16,14 @@ int deploy_connect(struct deploy *d, struct err *e);
 int deploy_step_run(struct deploy *d, enum deploy_step step, struct blob bundle,
                     struct step_result *res, struct err *e);
 
+/* deploy_policy.c */
+/* Is `who` neither who asked for the deployment nor who configured the certificate? */
+bool deploy_second_person(const struct cert *c, const struct job *j, const char *who);
+/* `why` (malloc'ed) says whose approval a policy still wants; NULL: none's. */
+int deploy_approval(struct deploy *d, char **why, struct err *e);
+/* 1: the server may be changed now; 0: the run waits for the window of a policy; -1. */
+int deploy_window(struct deploy *d, struct err *e);
+
 /* deploy_records.c */
 int deploy_request_of(struct deploy *d, struct buf *out, struct err *e);
 int deploy_mark_deployed(struct deploy *d, struct err *e); /* and the predecessor Superseded */

@@ -9,6 +9,7 @@
 #include "src/base/str.h"
 #include "src/base/time.h"
 #include "src/core/audit.h"
+#include "src/core/policies.h"
 #include "src/model/deploy_request.h"
 
 struct known {
@@ -81,7 +82,8 @@ static int keep_one(struct txn *t, struct run *r, const struct server *s,
         text_set(&c.failure, unread.text);
     if (text_of(c.name)[0] == '\0')
         text_set(&c.name, f->server_names.n ? f->server_names.v[0] : c.location);
-    if (cert_settle(t, &c, e) < 0 || row_put(t, TABLE_CERT, &c, e) < 0)
+    if (policies_mark(t, &c, e) < 0 || cert_settle(t, &c, e) < 0 ||
+        row_put(t, TABLE_CERT, &c, e) < 0)
         return -1;
     return is_new ? timeline_add(t, c.id, "discovered", c.location, r->job.id, e) : 0;
 }

@@ -3,6 +3,8 @@
  * when the records show that it happened; the order is written before it is sent and `ca` looks
  * before it sends again, so a kill at any instruction neither loses nor doubles an order.
  */
+#include "src/core/flow/issue.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,8 +15,7 @@
 #include "src/base/str.h"
 #include "src/base/time.h"
 #include "src/core/flow/expire.h"
-#include "src/core/flow/parts.h"
-#include "src/model/order_state.h"
+#include "src/core/policies.h"
 
 #define POLL_MIN_S 2
 #define POLL_MAX_S 3600
@@ -142,11 +143,6 @@ static int step_csr(struct run *r, struct cert *c, struct err *e)
     return run_done(r, "csr", "signed in the HSM", e);
 }
 
-static bool order_is_final(enum order_state s)
-{
-    return s == ORDER_ISSUED || s == ORDER_REJECTED || s == ORDER_CANCELLED || s == ORDER_FAILED;
-}
-
 /* What the CA answered, into the order's record. */
 static int keep_answer(struct run *r, const struct msg_CA_ORDER *m, struct order *o, struct err *e)
 {
@@ -205,27 +201,6 @@ static int keep_queued(struct run *r, struct order *o, const struct err *why, st
     return run_wait(r, "Waiting", stored.next_at, CAUSE_CA, why->text, e);
 }
 
-static int end_order(struct run *r, struct order *o, const char *state, const char *text,
-                     struct err *e)
-{
-    OWN(own_order)
-    struct order stored = {0};
-    if (load(r->core, TABLE_ORDER, o->id, &stored, e) < 0)
-        return -1;
-    if (!order_is_final(order_state_parse(stored.state)))
-        text_set(&stored.state, state);
-    text_set(&stored.error, text);
-    stored.next_at = 0;
-    if (save(r->core, TABLE_ORDER, &stored, e) < 0 ||
-        cert_mark_failed(r->core, stored.cert, "Initiated", CAUSE_CA, text, e) < 0)
-        return -1;
-    return run_finish(r, str_eq(state, "Cancelled") ? "Cancelled" : "Failed", CAUSE_CA, text,
-                      "Correct what the CA objects to (names, key, profile, account), then issue "
-                      "again: a new order is "
-                      "placed, the old certificate keeps being served.",
-                      e);
-}
-
 static int ask_ca(struct run *r, struct order *o, struct reply *rep, struct err *e)
 {
     struct ca_args a;
@@ -269,7 +244,7 @@ static int step_order(struct run *r, struct order *o, struct err *e)
     if (order_state_parse(o->state) == ORDER_ISSUED)
         return 1;
     if (run_cancelled(r))
-        return end_order(r, o, "Cancelled", "cancelled before the CA issued", e);
+        return issue_end(r, o, "Cancelled", CAUSE_CA, "cancelled before the CA issued", e);
     if (run_intent(r, "order", e) < 0)
         return -1;
     OWN(reply_done)
@@ -285,7 +260,8 @@ static int step_order(struct run *r, struct order *o, struct err *e)
             why.code == ERR_NETWORK || why.code == ERR_LIMIT || why.code == ERR_TOKEN || unknown;
         if (run_step_failed(r, "order", why.text, e) < 0)
             return -1;
-        return later ? keep_queued(r, o, &why, e) : end_order(r, o, "Failed", why.text, e);
+        return later ? keep_queued(r, o, &why, e)
+                     : issue_end(r, o, "Failed", CAUSE_CA, why.text, e);
     }
     if (get_CA_ORDER(&rep.msg, &m, e) < 0 || keep_answer(r, &m, o, e) < 0)
         return -1;
@@ -297,14 +273,15 @@ static int step_order(struct run *r, struct order *o, struct err *e)
     if (s == ORDER_ISSUED)
         return 1;
     if (order_is_final(s))
-        return end_order(r, o, o->state, text_of(m.detail)[0] ? m.detail : o->state, e);
+        return issue_end(r, o, o->state, CAUSE_CA, text_of(m.detail)[0] ? m.detail : o->state, e);
     int64_t wait = m.retry_after_s < POLL_MIN_S   ? POLL_MIN_S
                    : m.retry_after_s > POLL_MAX_S ? POLL_MAX_S
                                                   : m.retry_after_s;
     return run_wait(r, "Waiting", now_s() + wait, CAUSE_NONE, text, e);
 }
 
-/* The answer is what was asked for: key of the CSR, chain complete by issuer, names, validity. */
+/* The answer is what was asked for: key of the CSR, chain complete by issuer, names, validity; and
+ * the policies hold. */
 static int check_answer(struct run *r, const struct order *o, struct cert *c, struct buf *out,
                         struct err *e)
 {
@@ -315,7 +292,8 @@ static int check_answer(struct run *r, const struct order *o, struct cert *c, st
     if (load(r->core, TABLE_KEY, r->job.key, &k, e) < 0 ||
         chain_parse(blob_str(o->chain), &got, e) < 0 ||
         chain_order(&got, bytes_blob(&k.spki), true, &ordered, e) < 0 ||
-        chain_check(&ordered, bytes_blob(&k.spki), &c->names, now_s(), e) < 0)
+        chain_check(&ordered, bytes_blob(&k.spki), &c->names, now_s(), e) < 0 ||
+        policies_accept(r->core, c, ordered.v[0], e) < 0)
         return err_wrap(e, "the CA's answer");
     return chain_pem(&ordered, out, e);
 }
@@ -333,7 +311,8 @@ static int finish_issue(struct run *r, struct order *o, struct err *e)
     if (check_answer(r, o, &c, &pem, &why) < 0) {
         if (run_step_failed(r, "check", why.text, e) < 0)
             return -1;
-        return end_order(r, o, "Failed", why.text, e);
+        return issue_end(r, o, "Failed", why.code == ERR_DENIED ? CAUSE_POLICY : CAUSE_CA, why.text,
+                         e);
     }
     OWN(txn_abort)
     struct txn *t = NULL;
@@ -346,11 +325,11 @@ static int finish_issue(struct run *r, struct order *o, struct err *e)
         text_set(&c.dcv_status, "http-01: proved");
     text_set(&c.key, r->job.key);
     text_set(&c.order_reference, o->reference);
-    text_set(&c.validation_status, "key, chain, names and validity checked");
+    text_set(&c.validation_status, "key, chain, names, validity and policy checked");
     text_set(&c.failure, "");
     text_set(&c.failure_cause, "");
     cert_derive(&c, false);
-    if (txn_begin(r->core->db, true, &t, e) < 0 ||
+    if (txn_begin(r->core->db, true, &t, e) < 0 || policies_mark(t, &c, e) < 0 ||
         timeline_add(t, c.id, "issued", c.serial, r->job.id, e) < 0 ||
         expire_at(t, o->id, c.not_after, e) < 0)
         return -1;
@@ -366,7 +345,7 @@ static int finish_issue(struct run *r, struct order *o, struct err *e)
         text_set(&c.job, next);
     }
     if (row_put(t, TABLE_CERT, &c, e) < 0 || txn_commit(&t, e) < 0 ||
-        run_done(r, "check", "key, chain and names fit the request", e) < 0)
+        run_done(r, "check", "key, chain and names fit the request and the policies", e) < 0)
         return -1;
     int rc = run_finish(r, "Done", CAUSE_NONE, NULL, NULL, e);
     jobs_kick(r->core);
@@ -386,6 +365,9 @@ int flow_issue(struct run *r, struct err *e)
     /* The row has this job's key once the answer was checked; it may be deployed by now. */
     if (text_of(c.key)[0] && str_eq(c.key, r->job.key))
         return run_finish(r, "Done", CAUSE_NONE, NULL, NULL, e);
+    int allowed = issue_allowed(r, &c, e);
+    if (allowed != 1)
+        return allowed;
     if (step_key(r, &c, e) < 0 || step_csr(r, &c, e) < 0 ||
         load(r->core, TABLE_ORDER, r->job.order, &o, e) < 0)
         return -1;

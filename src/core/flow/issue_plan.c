@@ -3,7 +3,7 @@
 
 #include "src/base/own.h"
 #include "src/base/str.h"
-#include "src/core/flow/parts.h"
+#include "src/core/flow/issue.h"
 
 int plan_issue(struct run *r, const struct cert *c, struct err *e)
 {
@@ -11,6 +11,14 @@ int plan_issue(struct run *r, const struct cert *c, struct err *e)
     struct err why = {0};
     OWN(own_mem)
     char *names = strs_join(&c->names, ", ");
+    OWN(own_mem)
+    char *refusal = NULL;
+    int refused = issue_refused(r, c, &refusal, e);
+    if (refused < 0)
+        return -1;
+    if (refused)
+        return run_finish(r, "Failed", CAUSE_POLICY, refusal,
+                          "Change the certificate's configuration or the policy.", e);
     if (ca_args_load(r->core, c->connector, CA_SERVE, &a, &why) < 0)
         return run_finish(r, "Failed", CAUSE_CA, why.text, "Test the CA connector.", e);
     OWN(own_mem)

@@ -81,8 +81,8 @@ static const char *readiness(const struct cert *c, bool last_job_failed)
     return material ? "Deployment Pending" : "Configuration Pending";
 }
 
-/* Renewal starts at one third of life left, or at the day count if life is longer; jitter of up to
- * 1/60 of life, by id. */
+/* Renewal starts at one third of life left, or at the day count if life is longer, or earlier when
+ * the policies say so; jitter of up to 1/60 of life, by id. */
 static int64_t renewal_time(const struct cert *c)
 {
     int64_t life = c->not_after - c->not_before;
@@ -92,6 +92,10 @@ static int64_t renewal_time(const struct cert *c)
     int64_t at = 0 < c->renew_days && c->renew_days * 86400 < life
                      ? c->not_after - c->renew_days * 86400
                      : c->not_after - life / 3;
+    if (c->policy_renew_percent && at > c->not_after - life / 100 * c->policy_renew_percent)
+        at = c->not_after - life / 100 * c->policy_renew_percent;
+    if (c->policy_renew_days * 86400 < life && at > c->not_after - c->policy_renew_days * 86400)
+        at = c->not_after - c->policy_renew_days * 86400;
     uint32_t h = 2166136261u;
     for (const char *p = text_of(c->id); *p; p++)
         h = (h ^ (uint8_t)*p) * 16777619u;

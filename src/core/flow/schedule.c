@@ -13,6 +13,7 @@
 #include "src/core/flow/expire.h"
 #include "src/core/flow/parts.h"
 #include "src/core/flow/renew.h"
+#include "src/core/policies.h"
 #include "src/core/setup.h"
 
 #define TICK_MS 10000
@@ -173,9 +174,13 @@ static void tick_fiber(void *arg)
     static const struct {
         const char *name;
         int (*run)(struct core *core, struct err *e);
-    } work[] = {{"renewals", renew_due},         {"checks", check_due},
-                {"orders", expire_due},          {"sessions", drop_sessions},
-                {"audit head", audit_sign_head}, {"ui certificate", setup_ui_certificate}};
+    } work[] = {{"renewals", renew_due},
+                {"checks", check_due},
+                {"orders", expire_due},
+                {"policies", policies_tick},
+                {"sessions", drop_sessions},
+                {"audit head", audit_sign_head},
+                {"ui certificate", setup_ui_certificate}};
     for (size_t i = 0; i < COUNT(work) && core->state == STATE_OPERATIONAL; i++) {
         struct err e = {0};
         if (work[i].run(core, &e) < 0)

@@ -93,6 +93,33 @@ static void test_cert_derive_renewal_time(void **state)
     assert_int_equal(c.renew_at, 0);
 }
 
+/* Own setting, then what the policies want at the latest: the earliest counts. */
+static void test_cert_derive_renewal_time_by_policy(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t own_days, percent, days, left; /* left: days before the end of a life of 90 */
+    } rows[] = {
+        {0, 0, 0, 30},  {0, 20, 0, 30}, {0, 50, 0, 45},  {60, 50, 0, 60},
+        {0, 0, 40, 40}, {0, 0, 10, 30}, {0, 50, 60, 60}, {0, 0, 90, 30}, /* as long as its life */
+    };
+    const int64_t day = 86400;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        OWN(own_cert)
+        struct cert c = {0};
+        fill(&c);
+        text_set(&c.status, "Deployed");
+        c.not_before = 1000 * day;
+        c.not_after = 1090 * day;
+        c.renew_days = rows[i].own_days;
+        c.policy_renew_percent = rows[i].percent;
+        c.policy_renew_days = rows[i].days;
+        cert_derive(&c, false);
+        assert_in_range(c.renew_at, (1090 - rows[i].left) * day - 90 * day / 60,
+                        (1090 - rows[i].left) * day);
+    }
+}
+
 static void test_backoff_s_grows_and_respects_the_time_left(void **state)
 {
     (void)state;
@@ -110,6 +137,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cert_derive_readiness),
         cmocka_unit_test(test_cert_derive_renewal_time),
+        cmocka_unit_test(test_cert_derive_renewal_time_by_policy),
         cmocka_unit_test(test_backoff_s_grows_and_respects_the_time_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
