@@ -15,7 +15,7 @@ export function newId() {
   const h = createHash('sha256').update(`id${++serial}`).digest();
   return Array.from(h.subarray(0, 20), (b) => ALPHABET[b % 32]).join('');
 }
-export const db = { cert: [], server: [], connector: [], order: [], job: [], key: [], user: [], token: [] };
+export const db = { cert: [], server: [], connector: [], order: [], job: [], key: [], policy: [], user: [], token: [] };
 export const trail = { timeline: new Map(), evidence: new Map() };
 export const audit = [];
 export function add(table, record) {
@@ -78,6 +78,10 @@ export function seedAll() {
   const bad = con('Staging ACME', 'acme', 'https://acme-staging.example/directory', 'Error', 'Public', { error: 'The CA answered 401: the account key is not known there. Register the account again with Test.', category: 'authentication', settings: { base_url: 'https://acme-staging.example/directory', contact: '', trust: '', terms_agreed: true, eab_id: 'kid-7', has_eab_key: true } });
   for (const c of [local, acme, bad]) trail.evidence.set(c.id, [{ time: ago(0.01), step: 'Address', state: 'ok', text: c.base_url || 'in this appliance' }, { time: ago(0.01), step: 'Account', state: c === bad ? 'failed' : 'ok', text: c.error || 'may issue and revoke' }]);
 
+  const limits = { description: '', builtin: '', for_names: [], for_tags: [], for_connectors: [], for_ca_types: [], connectors: [], key_algs: [], custodies: [], max_days: 0, max_days_from: [], suffixes: [], wildcards: true, max_names: 0, renew_percent: 0, renew_days: 0, approval: 'as configured', windows: [] };
+  add('policy', { ...limits, name: 'Default', description: 'Holds for every certificate', builtin: 'default', key_algs: ['rsa-2048', 'rsa-3072', 'rsa-4096', 'p-256', 'p-384', 'ed25519'], max_days: 825 });
+  add('policy', { ...limits, name: 'Public TLS', description: 'Validity that browsers accept (CA/Browser Forum)', builtin: 'public-tls', for_ca_types: ['Public'], max_days_from: ['2020-09-01 398', '2026-03-15 200', '2027-03-15 100', '2029-03-15 47'] });
+  add('policy', { ...limits, name: 'Production', description: 'Web sites of production', for_tags: ['env=production'], connectors: [local.id, acme.id], key_algs: ['p-256', 'p-384'], max_days: 90, wildcards: false, approval: 'four eyes', windows: ['Mon-Fri 22:00-04:00', 'Sat 00:00-24:00'], renew_percent: 40 });
   const servers = [];
   for (let i = 1; i <= 24; i++) {
     const state = i === 7 ? 'Unverified' : i === 12 ? 'Auth Failed' : i === 15 ? 'Unreachable' : i === 20 ? 'Disabled' : 'Active';
@@ -114,7 +118,8 @@ function certs(servers, local, acme) {
       cert_path: `/etc/nginx/tls/${name}.crt`, key_path: `/etc/nginx/tls/${name}.key`, port: 443, sni: '', key_alg: 'p-256', key_policy: 'deployable', validity_days: life, profile: '', renewal: i % 11 === 0 ? 'manual' : 'automatic', renew_days: 0, approval: i % 7 ? 'automatic' : 'manual',
       deploy_after: null, renew_at: issued ? ahead(left - life / 3) : null, deployment_type: 'automated', order_reference: issued ? `ord-${10000 + i}` : '', order: '', key: '', job: '', batch: '', tags: [i % 4 ? 'env=production' : 'env=uat'], scan_ip: '', scan_port: 0,
       last_provisioned: status === 'Deployed' ? ahead(left - life) : null, validation_status: issued ? 'chain, revocation and names are good' : '', dcv_status: con === acme && issued ? 'http-01 passed' : '', vulnerable: i === 9 ? ['validity is longer than 47 days'] : [], ignored: false, revoked: false,
-      predecessor: '', successor: '', superseded: false, failure: '', failure_cause: '',
+      predecessor: '', successor: '', superseded: false, failure: '', failure_cause: '', configured_by: 'alice',
+      ...(i % 30 === 9 ? { policy: 'Findings', policy_findings: ['Key Algorithm: policy Production does not allow rsa-2048; choose one of p-256, p-384'], refused_by: [db.policy[2].id] } : { policy: 'Compliant', policy_findings: [], refused_by: [] }),
     });
     if (issued) {
       c.key = add('key', { label: name, alg: 'P-256', policy: 'deployable', spki_sha256: sha(`k${name}`), cert: c.id }).id;

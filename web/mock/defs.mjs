@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 const SHAPES = {
   TEXT: ['min', 'max', 'initial', 'help', 'example'], LINES: ['max', 'help', 'example'], HOST: ['help', 'example'], URL: ['help', 'example'],
   PATH: ['help', 'example'], EMAIL: ['help', 'example'], ENUM: ['choices', 'initial', 'help'], ID: ['table', 'help'],
-  INT: ['min', 'max', 'initial', 'help', 'example'], BOOL: ['initial', 'help'], TIME: ['help'], LIST: ['max', 'help', 'example'], SECRET: ['max', 'help'],
+  INT: ['min', 'max', 'initial', 'help', 'example'], BOOL: ['initial', 'help'], TIME: ['help'], LIST: ['max', 'help', 'example'], CHOICES: ['choices', 'initial', 'help'], IDS: ['table', 'help'], SECRET: ['max', 'help'],
 };
 
 function args(text) {
@@ -13,7 +13,7 @@ function args(text) {
 }
 
 function fieldOf(line) {
-  const m = /^\s*(TEXT|LINES|HOST|URL|PATH|EMAIL|ENUM|ID|INT|BOOL|TIME|LIST|SECRET)\s*\((.*?)\),?\s*$/.exec(line);
+  const m = /^\s*(TEXT|LINES|HOST|URL|PATH|EMAIL|ENUM|ID|INT|BOOL|TIME|LIST|CHOICES|IDS|SECRET)\s*\((.*?)\),?\s*$/.exec(line);
   if (!m) return null;
   const [name, label, flags, ...rest] = args(m[2]);
   const f = { name, label, kind: m[1].toLowerCase(), flags: flags.split('|').map((x) => x.replace('FIELD_', '').trim()) };
@@ -31,8 +31,8 @@ const dir = new URL('../../src/model/', import.meta.url);
 const text = (name) => readFileSync(new URL(name, dir), 'utf8');
 const fieldsIn = (t) => t.split('\n').map(fieldOf).filter(Boolean);
 
-const TYPES = { enum: 'enum', id: 'id', int: 'int', bool: 'bool', time: 'time', list: 'list' };
-const OPS = { time: ['before', 'after'], int: ['equals', 'below', 'above'], enum: ['equals', 'not', 'in'], bool: ['equals', 'not', 'in'], id: ['equals', 'not', 'in'], list: ['contains', 'equals', 'not'], text: ['contains', 'equals', 'not'] };
+const TYPES = { enum: 'enum', id: 'id', int: 'int', bool: 'bool', time: 'time', list: 'list', choices: 'list', ids: 'ids' };
+const OPS = { time: ['before', 'after'], int: ['equals', 'below', 'above'], enum: ['equals', 'not', 'in'], bool: ['equals', 'not', 'in'], id: ['equals', 'not', 'in'], ids: ['equals', 'not', 'in'], list: ['contains', 'equals', 'not'], text: ['contains', 'equals', 'not'] };
 
 function columnOf(f) {
   const type = TYPES[f.kind] ?? 'text';
@@ -47,7 +47,7 @@ function schema(name, fields) {
 
 const common = fieldsIn(text('common.def'));
 export const schemas = {};
-for (const [record, file] of Object.entries({ cert: 'cert', server: 'server', connector: 'connector', order: 'order', job: 'job', key: 'key', user: 'user', token: 'session' }))
+for (const [record, file] of Object.entries({ cert: 'cert', server: 'server', connector: 'connector', policy: 'policy', order: 'order', job: 'job', key: 'key', user: 'user', token: 'session' }))
   schemas[record] = schema(record, [...common, ...fieldsIn(text(`${file}.def`))]);
 
 export const kinds = text('connectors.def').split(/^CONNECTOR\(/m).slice(1).map((block) => {

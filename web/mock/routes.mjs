@@ -8,7 +8,7 @@ import { approve, cancel, changed, emit, run, start } from './work.mjs';
 export const problem = (status, code, detail, field) => ({ type: `urn:certkeep:error:${code}`, title: code, status, detail, ...(field ? { field } : {}) });
 const bad = (...a) => ({ error: problem(...a) });
 const P = (path) => new RegExp(`^/api/v1${path.replace('ID', '([0-9a-z]+)')}$`);
-const PERMISSIONS = ['CERT_READ', 'CERT_WRITE', 'DEPLOY_APPROVE', 'SERVER_READ', 'SERVER_WRITE', 'HOST_KEY_APPROVE', 'CONNECTOR_READ', 'CONNECTOR_WRITE', 'JOB_READ', 'JOB_WRITE', 'USER_ADMIN', 'AUDIT_READ', 'SYSTEM_ADMIN'];
+const PERMISSIONS = ['CERT_READ', 'CERT_WRITE', 'DEPLOY_APPROVE', 'SERVER_READ', 'SERVER_WRITE', 'HOST_KEY_APPROVE', 'CONNECTOR_READ', 'CONNECTOR_WRITE', 'POLICY_READ', 'POLICY_WRITE', 'JOB_READ', 'JOB_WRITE', 'USER_ADMIN', 'AUDIT_READ', 'SYSTEM_ADMIN'];
 const find = (table, id) => db[table].find((r) => r.id === id);
 const etag = (r) => ({ ETag: `"${r.rev}"` });
 
@@ -42,7 +42,7 @@ function defaults(record) {
   for (const f of schemas[record].fields) {
     if (['id', 'rev', 'created_at', 'updated_at'].includes(f.name)) continue;
     if (f.kind === 'secret') out[`has_${f.name}`] = false;
-    else out[f.name] = f.initial ?? { list: [], int: 0, bool: false, time: null }[f.kind] ?? '';
+    else out[f.name] = f.initial ?? { list: [], choices: [], ids: [], int: 0, bool: false, time: null }[f.kind] ?? '';
   }
   return out;
 }
@@ -107,6 +107,22 @@ function batch(c) {
     return { id, name: r.name, ok: true, ...(job ? { job } : {}) };
   });
   return { body: { items, done: items.filter((i) => i.ok).length, refused: items.filter((i) => !i.ok).length } };
+}
+/* Validity and wildcards only: enough for the form's help. */
+function policyCheck({ body: b }) {
+  const tags = b.tags ?? [], ca = find('connector', b.connector ?? '');
+  const apply = db.policy.filter((p) => (!p.for_tags.length || p.for_tags.some((t) => tags.includes(t))) && (!p.for_ca_types.length || p.for_ca_types.includes(ca?.ca_type)));
+  const days = (p) => Math.min(p.max_days || 1e9, Number(p.max_days_from.filter((x) => new Date(x.split(' ')[0]) <= new Date()).at(-1)?.split(' ')[1] ?? 1e9));
+  const findings = [], max = Math.min(...apply.map(days));
+  const refuse = (p, field, text) => findings.push({ policy: p.id, policy_name: p.name, field, text });
+  for (const p of apply) {
+    if ((b.validity_days ?? 47) > days(p)) refuse(p, 'validity_days', `Validity: ${b.validity_days} days; policy ${p.name} allows at most ${days(p)}, choose ${days(p)} or fewer`);
+    const wild = (b.names ?? []).find((n) => n.includes('*'));
+    if (wild && !p.wildcards) refuse(p, 'names', `Names: ${wild}: policy ${p.name} allows no wildcard names; list the names one by one`);
+  }
+  const left = (of, name) => of.filter((x) => apply.every((p) => !p[name].length || p[name].includes(x)));
+  const limits = { max_days: max < 1e9 ? max : 0, max_names: 0, wildcards: apply.every((p) => p.wildcards), key_algs: left(['rsa-2048', 'rsa-3072', 'rsa-4096', 'p-256', 'p-384', 'ed25519'], 'key_algs'), custodies: left(['deployable', 'sealed', 'token'], 'custodies'), renew_percent: 0, renew_days: 0, approval: apply.find((p) => p.approval !== 'as configured')?.approval ?? 'as configured', deploys_at: iso(Date.now()), deploys_now: true };
+  return { body: { allowed: findings.length === 0, findings, policies: apply.map((p) => p.name), limits } };
 }
 function home() {
   const n = (fn) => db.cert.filter(fn).length, days = (c) => (c.not_after ? (new Date(c.not_after) - Date.now()) / 86400000 : 1e9);
@@ -176,6 +192,8 @@ export const routes = [
   ['POST', P('/servers/ID/test'), (c) => { const s = find('server', c.id); return work(start('server check', `Check ${s.description}`, { server: s.id })); }],
   ['POST', P('/servers/ID/host-keys/approve'), set('server', (s, c) => ({ host_keys: c.body.fingerprints, offered_keys: [], state: 'Unverified', last_error: '' }))],
   ['POST', P('/servers/ID/disable'), set('server', () => ({ state: 'Disabled' }))], ['POST', P('/servers/ID/enable'), set('server', () => ({ state: 'Unverified' }))],
+  ['POST', P('/policies/check'), policyCheck],
+  ...crud('policy', '/policies', 'name', { keep: (p) => p.builtin && `${p.name} is built in: change its limits instead` }),
   ['GET', P('/connector-kinds'), () => ({ body: { items: kinds } })],
   ['POST', P('/connectors'), (c) => {
     if (db.connector.some((x) => x.name === c.body.name)) return bad(409, 'conflict', `Name: ${c.body.name} is taken; choose another`, 'name');

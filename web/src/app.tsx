@@ -17,6 +17,7 @@ import { Job } from './pages/Job';
 import { Jobs } from './pages/Jobs';
 import { Key, Keys } from './pages/Keys';
 import { Order, Orders } from './pages/Orders';
+import { Policies, Policy, PolicyNew } from './pages/Policies';
 import { Server, ServerNew, Servers } from './pages/Servers';
 import { Settings, User } from './pages/Settings';
 import { SignIn } from './pages/SignIn';
@@ -37,7 +38,8 @@ const MENU: { title: string; entries: Entry[] }[] = [
   { title: 'Certificates', entries: [
     { to: '/certificates', text: 'Provisioning Certificates', needs: 'CERT_READ', n: 'certificates', bad: 'deployment_failed' },
     { to: '/orders', text: 'Orders', needs: 'CERT_READ', n: 'orders_open' },
-    { to: '/keys', text: 'Keys', needs: 'CERT_READ' }] },
+    { to: '/keys', text: 'Keys', needs: 'CERT_READ' },
+    { to: '/policies', text: 'Policies', needs: 'POLICY_READ' }] },
   { title: 'Targets', entries: [{ to: '/servers', text: 'Servers', needs: 'SERVER_READ', n: 'servers' }] },
   { title: 'Integrations', entries: [{ to: '/connectors', text: 'CA Connectors', needs: 'CONNECTOR_READ', n: 'connectors' }] },
   { title: 'Operations', entries: [
@@ -58,6 +60,10 @@ const PAGES: { path: string; title: string; needs: Permission | null; show: (p: 
   { path: '/orders/:id', title: 'Order', needs: 'CERT_READ', show: (p) => <Order id={p.id!} /> },
   { path: '/keys', title: 'Keys', needs: 'CERT_READ', show: () => <Keys /> },
   { path: '/keys/:id', title: 'Key', needs: 'CERT_READ', show: (p) => <Key id={p.id!} /> },
+  { path: '/policies', title: 'Policies', needs: 'POLICY_READ', show: () => <Policies /> },
+  { path: '/policies/new', title: 'Add policy', needs: 'POLICY_WRITE', show: () => <PolicyNew /> },
+  { path: '/policies/:id', title: 'Policy', needs: 'POLICY_READ', show: (p) => <Policy id={p.id!} tab="details" /> },
+  { path: '/policies/:id/:tab', title: 'Policy', needs: 'POLICY_READ', show: (p) => <Policy id={p.id!} tab={p.tab!} /> },
   { path: '/servers', title: 'Servers', needs: 'SERVER_READ', show: () => <Servers /> },
   { path: '/servers/new', title: 'Add Server', needs: 'SERVER_WRITE', show: () => <ServerNew /> },
   { path: '/servers/:id', title: 'Server', needs: 'SERVER_READ', show: (p) => <Server id={p.id!} tab="details" /> },

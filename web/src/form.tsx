@@ -1,5 +1,6 @@
 // The one form, built from the fields the API publishes. Nothing typed is lost: not on an error, not
 // when the session ends meanwhile, not when somebody else changed the record.
+import type { ComponentChildren } from 'preact';
 import { useId, useMemo, useRef, useState } from 'preact/hooks';
 import { Problem, type Field } from './api';
 import { Input } from './form/inputs';
@@ -18,11 +19,12 @@ interface FormProps {
   onCancel?: () => void;
   cancel?: string;
   also?: { label: string; busy: boolean; run: (body: Record<string, unknown>) => Promise<unknown> }; // with what is typed, saving nothing
+  aside?: (body: Record<string, unknown>) => ComponentChildren; // what depends on all that is typed so far
 }
 
 const NO_SHAPE: Shape = {};
 
-export function Form({ fields, record, groups, shape = NO_SHAPE, action, save, reread, onCancel, cancel = 'Cancel', also }: FormProps) {
+export function Form({ fields, record, groups, shape = NO_SHAPE, action, save, reread, onCancel, cancel = 'Cancel', also, aside }: FormProps) {
   const base = useId();
   const mine = useMemo(() => editable(fields, shape), [fields]);
   const [typed, setTyped] = useState<Values>({});
@@ -111,11 +113,14 @@ export function Form({ fields, record, groups, shape = NO_SHAPE, action, save, r
         ? <>{groups.map((g) => section(g.title, g.names.map((n) => visible.find((f) => f.name === n)).filter((f) => f !== undefined)))}{section('More', rest.filter((f) => !f.advanced))}</>
         : <div class="fields">{rest.filter((f) => !f.advanced).map(row)}</div>}
       {advanced.length > 0 && <details class="advanced"><summary>Advanced</summary><div class="fields">{advanced.map(row)}</div></details>}
-      <div class="bar sticky-foot">
-        <button type="submit" class="btn primary" aria-disabled={!!busy}>{busy === 'save' ? 'Saving…' : action}</button>
-        {also && <button type="button" class="btn" aria-disabled={!!busy || also.busy} onClick={() => void (also.busy || submit(also.run, false))}>{also.label}</button>}
-        {onCancel && <button type="button" class="btn" onClick={onCancel}>{cancel}</button>}
-        {dirty && <span class="soft">Not saved yet</span>}
+      <div class="stack tight sticky-foot">
+        {aside?.(Object.fromEntries(visible.filter((f) => f.kind !== 'secret').map((f) => [f.name, toSend(f, value(f))])))}
+        <div class="bar">
+          <button type="submit" class="btn primary" aria-disabled={!!busy}>{busy === 'save' ? 'Saving…' : action}</button>
+          {also && <button type="button" class="btn" aria-disabled={!!busy || also.busy} onClick={() => void (also.busy || submit(also.run, false))}>{also.label}</button>}
+          {onCancel && <button type="button" class="btn" onClick={onCancel}>{cancel}</button>}
+          {dirty && <span class="soft">Not saved yet</span>}
+        </div>
       </div>
     </form>
   );

@@ -64,6 +64,7 @@ export type Tone = 'ok' | 'warn' | 'bad' | 'info' | 'soft';
 const TONES: Record<string, [Tone, string]> = {
   Deployed: ['ok', '✓'], Issued: ['ok', '✓'], Active: ['ok', '✓'], Done: ['ok', '✓'], Ready: ['ok', '✓'],
   'Certificate Issued': ['ok', '✓'], 'No Change': ['ok', '='], ok: ['ok', '✓'], done: ['ok', '✓'], Operational: ['ok', '●'],
+  Compliant: ['ok', '✓'], Findings: ['warn', '!'],
   Running: ['info', '…'], Queued: ['info', '…'], Waiting: ['info', '…'], Validating: ['info', '…'], 'Order Pending': ['info', '…'],
   'CSR Pending': ['info', '…'], 'Validation Pending': ['info', '…'], 'Approval Pending': ['info', '…'],
   'Deployment Pending': ['info', '…'], running: ['info', '…'], 'Needs Approval': ['warn', '?'], warn: ['warn', '!'],

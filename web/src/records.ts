@@ -5,6 +5,7 @@ export const TABLES = {
   cert: { api: '/api/v1/certificates', page: '/certificates', name: 'name', one: 'certificate', many: 'certificates' },
   server: { api: '/api/v1/servers', page: '/servers', name: 'description', one: 'server', many: 'servers' },
   connector: { api: '/api/v1/connectors', page: '/connectors', name: 'name', one: 'connector', many: 'connectors' },
+  policy: { api: '/api/v1/policies', page: '/policies', name: 'name', one: 'policy', many: 'policies' },
   order: { api: '/api/v1/orders', page: '/orders', name: 'name', one: 'order', many: 'orders' },
   job: { api: '/api/v1/jobs', page: '/jobs', name: 'title', one: 'job', many: 'jobs' },
   key: { api: '/api/v1/keys', page: '/keys', name: 'label', one: 'key', many: 'keys' },

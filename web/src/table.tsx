@@ -25,6 +25,7 @@ interface ListProps {
   title: string;
   empty: ComponentChildren;
   columns?: Column[]; // for the audit, which is no record table
+  first?: string[]; // columns shown unless the user chose others; else those the appliance says
   extra?: string[]; // columns read though not shown
   fixed?: string[]; // filters that are not the user's
   link?: ((row: Row) => string) | null;
@@ -70,7 +71,7 @@ const NONE: Row[] = [];
 function Listing({ known, fields, ...p }: ListProps & { known: Column[]; fields: Field[] }) {
   const { path, search } = usePlace();
   const s = readState(search);
-  const defaults = known.filter((c) => c.default).map((c) => c.name);
+  const defaults = p.first ?? known.filter((c) => c.default).map((c) => c.name);
   const chosen = (s.columns.length ? s.columns : defaults).filter((n) => known.some((c) => c.name === n));
   const shown = chosen.map((n) => known.find((c) => c.name === n)!);
   const extra = (p.extra ?? []).filter((n) => !chosen.includes(n));
@@ -106,7 +107,7 @@ function Listing({ known, fields, ...p }: ListProps & { known: Column[]; fields:
 
   return (
     <section class="list" aria-busy={data.busy}>
-      <Head title={p.title} pills={<span class="soft count" role="status">{data.rows && countText(s, data.rows, data.next, data.total)}</span>}>{p.children}</Head>
+      {p.head ?? <Head title={p.title} pills={<span class="soft count" role="status">{data.rows && countText(s, data.rows, data.next, data.total)}</span>}>{p.children}</Head>}
       {!(nothing && !narrowed) && (
         <div class="bar tools">
           <Search box={box} q={s.q} onSearch={(q) => go({ q })} />

@@ -308,3 +308,41 @@ test('tooltips come on focus, stay under the pointer, go with Escape', MOCK, asy
   assert.equal(await page.getByRole('tooltip').count(), 1);
   await done();
 });
+
+test('a policy: added by the keyboard, heeded in a form, and what it refuses', MOCK, async () => {
+  const { page, done } = await open();
+  await signIn(page, '/policies');
+  await tabTo(page, 'main a.primary');
+  await press(page, 'Enter');
+  await page.getByRole('heading', { name: 'Add policy' }).waitFor();
+  await page.getByRole('textbox', { name: 'Name', exact: true }).fill('Short lived');
+  await page.getByLabel('For Tags').fill('team=web');
+  await page.getByLabel('Longest Validity', { exact: true }).fill('30');
+  await page.getByRole('group', { name: 'Allowed Connectors' }).getByText('Local CA').click();
+  await page.getByRole('group', { name: 'Allowed Key Algorithms' }).getByText('p-256').click();
+  await page.getByLabel('Plan Approval').selectOption('four eyes');
+  await button(page, 'Add policy').click();
+  await page.getByRole('heading', { name: 'Short lived' }).waitFor();
+  await page.locator('dd', { hasText: '30 days' }).waitFor();
+  await page.locator('dd', { hasText: 'Local CA' }).waitFor();
+  assert.ok(await button(page, 'Delete').isVisible(), 'a policy of one\'s own can be deleted');
+  // The form of a certificate says what it allows while it is filled in.
+  await go(page, '/certificates/new');
+  await page.getByLabel('Tags').fill('team=web');
+  const help = page.getByRole('status', { name: 'Policy' });
+  await help.getByText('Validity: 47 days; policy Short lived allows at most 30, choose 30 or fewer').waitFor();
+  await page.getByLabel('Validity', { exact: true }).fill('30');
+  await help.getByText(/^The policies allow this\. Default, Short lived: at most 30 days; keys p-256; .*a second person approves the plan/).waitFor();
+  await axe(page, 'policy help');
+  await page.getByLabel('Tags').fill('');
+  await page.getByLabel('Validity', { exact: true }).fill('47');
+  await help.getByText(/^The policies allow this\. Default: at most 825 days/).waitFor();
+  // What a policy refuses is a list of certificates; a built-in one cannot be deleted.
+  await go(page, `/policies/${await idOf(page, 'policies', '&q=Production')}/refused`);
+  await page.getByRole('link', { name: /example/ }).first().waitFor();
+  assert.equal(await page.locator('tbody tr').count(), 6);
+  await go(page, `/policies/${await idOf(page, 'policies', '&q=Default')}`);
+  await page.getByText('Built in').waitFor();
+  assert.equal(await button(page, 'Delete').count(), 0);
+  await done();
+});

@@ -7,11 +7,11 @@ import { axe, go, idOf, MOCK, open, signIn, useBrowser } from './browser.mjs';
 useBrowser();
 
 const PAGES = [
-  '/', '/certificates', '/certificates/new', '/orders', '/keys', '/servers', '/servers/new', '/connectors', '/connectors/new', '/connectors/new/local', '/connectors/new/acme',
+  '/', '/certificates', '/certificates/new', '/orders', '/keys', '/policies', '/policies/new', '/servers', '/servers/new', '/connectors', '/connectors/new', '/connectors/new/local', '/connectors/new/acme',
   '/jobs', '/audit', '/health', '/settings/users', '/settings/users/new', '/settings/tokens', '/settings/codes', '/settings/appliance', '/no-such-page',
 ];
 const RECORDS = [
-  ['certificates', '&q=api.corp', ['', '/decoded', '/timeline', '/configure']], ['orders', '', ['']], ['keys', '', ['']],
+  ['certificates', '&q=api.corp', ['', '/decoded', '/timeline', '/configure']], ['orders', '', ['']], ['keys', '', ['']], ['policies', '&q=Production', ['', '/refused', '/edit']],
   ['servers', '&filter=state:equals:Auth%20Failed', ['', '/edit']], ['connectors', '&filter=state:equals:Error', ['', '/evidence', '/edit']],
   ['jobs', '&filter=state:equals:Failed', ['']], ['jobs', '&filter=state:equals:Needs%20Approval', ['']],
 ];

@@ -21,7 +21,7 @@ export function Input(p: InputProps) {
   const { field: f, id, value, set } = p;
   const common = { id, 'aria-describedby': p.described, 'aria-invalid': p.invalid || undefined, 'aria-required': f.required || undefined };
   const choices = p.shape.choices?.[f.name] ?? f.choices;
-  if (f.kind === 'list' && choices) return <Checks p={p} choices={choices} />;
+  if ((f.kind === 'list' || f.kind === 'choices') && choices) return <Checks p={p} choices={choices} />;
   if (choices)
     return (
       <select {...common} value={value as string} onChange={(e) => set(e.currentTarget.value)}>
@@ -34,6 +34,8 @@ export function Input(p: InputProps) {
       return <label class="check"><input type="checkbox" {...common} checked={value === true} onChange={(e) => set(e.currentTarget.checked)} />{f.help}</label>;
     case 'id':
       return isTable(f.table ?? '') ? <Picker p={p} table={f.table as TableName} /> : null;
+    case 'ids':
+      return isTable(f.table ?? '') ? <Records p={p} table={f.table as TableName} /> : null;
     case 'lines':
       return <textarea {...common} class="mono" rows={6} spellcheck={false} value={value as string} onInput={(e) => set(e.currentTarget.value)} />;
     case 'list':
@@ -64,7 +66,7 @@ function Lines({ p }: { p: InputProps }) {
   );
 }
 
-function Checks({ p, choices }: { p: InputProps; choices: string[] }) {
+function Checks({ p, choices, names }: { p: InputProps; choices: string[]; names?: Record<string, string> }) {
   const now = p.value as string[];
   const hints = p.shape.hints?.[p.field.name];
   return (
@@ -72,9 +74,29 @@ function Checks({ p, choices }: { p: InputProps; choices: string[] }) {
       {choices.map((c) => (
         <label key={c} class="check">
           <input type="checkbox" checked={now.includes(c)} onChange={(e) => p.set(e.currentTarget.checked ? [...now, c] : now.filter((x) => x !== c))} />
-          <span>{c}{hints?.[c] && <small class="soft"> {hints[c]}</small>}</span>
+          <span>{names?.[c] ?? c}{hints?.[c] && <small class="soft"> {hints[c]}</small>}</span>
         </label>
       ))}
+    </div>
+  );
+}
+
+/* Some records of a table, by name; one that is chosen stays shown though it is not among the first. */
+function Records({ p, table }: { p: InputProps; table: TableName }) {
+  const [found, set] = useState<Named[] | null>(null);
+  const [error, setError] = useState('');
+  useEffect(() => {
+    let alive = true;
+    namesOf(table, p.shape.pick?.[p.field.name]).then((n) => alive && set(n.items), (e) => alive && setError(detailOf(e)));
+    return () => { alive = false; };
+  }, [table]);
+  const now = p.value as string[], items = found ?? [];
+  const ids = [...items.map((n) => n.id), ...now.filter((id) => !items.some((n) => n.id === id))];
+  return (
+    <div class="stack tight">
+      <Checks p={p} choices={ids} names={Object.fromEntries(items.map((n) => [n.id, n.name]))} />
+      {error && <p class="error">{error}</p>}
+      {found && ids.length === 0 && <p class="help">There is no {TABLES[table].one} to choose yet.</p>}
     </div>
   );
 }

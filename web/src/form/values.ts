@@ -27,7 +27,7 @@ export function initial(f: Field, from: unknown): Value {
   if (f.kind === 'secret') return '';
   const v = from ?? (f as { initial?: unknown }).initial;
   if (f.kind === 'bool') return v === true || v === 'true';
-  if (f.kind === 'list') return Array.isArray(v) ? (v as string[]) : typeof v === 'string' && v ? v.split(' ') : [];
+  if (['list', 'choices', 'ids'].includes(f.kind)) return Array.isArray(v) ? (v as string[]) : typeof v === 'string' && v ? v.split(' ') : [];
   if (f.kind === 'time') return typeof v === 'string' && v ? toLocal(v) : '';
   return v === null || v === undefined ? '' : String(v);
 }

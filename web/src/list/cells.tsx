@@ -6,8 +6,9 @@ import { Life, Pill } from '../ui/bits';
 import { Tip } from '../ui/tip';
 import type { Row } from '../records';
 
-const PILLS = new Set(['status', 'state', 'readiness', 'result']);
+const PILLS = new Set(['status', 'state', 'readiness', 'result', 'policy']);
 const MONO = new Set(['serial', 'fingerprint', 'location', 'address', 'hash', 'spki_sha256', 'reference', 'order_reference', 'base_url', 'scan_ip', 'object', 'client']);
+const SENTENCES = new Set(['policy_findings', 'vulnerable']);
 const SHOWN = 2;
 
 function list(values: string[]): ComponentChildren {
@@ -35,7 +36,9 @@ export function cell(column: Column, row: Row, name: (id: string) => string): Co
         return <><Life from={row.not_before as string | null} to={v as string} /> {date(v as string)} <span class="soft">{left(daysLeft(v as string))}</span></>;
       return <time dateTime={v as string} title={exact(v as string)}>{date(v as string)} <span class="soft">{clock(v as string)}</span></time>;
     case 'list':
-      return list(v as string[]);
+      return SENTENCES.has(column.name) ? (v as string[]).join('; ') : list(v as string[]);
+    case 'ids':
+      return list((v as string[]).map(name));
     case 'bool':
       return v ? 'yes' : <span class="soft">no</span>;
     case 'int':

@@ -99,7 +99,7 @@ interface ValueProps { id: string; column: Column; f: Filter; pick: FormProps['p
 
 function Value({ id, column, f, pick, set }: ValueProps) {
   const options = column.type === 'bool' ? [{ id: 'true', name: 'yes' }, { id: 'false', name: 'no' }]
-    : column.type === 'id' ? pick(column.name)
+    : column.type === 'id' || column.type === 'ids' ? pick(column.name)
     : (column.choices ?? []).map((x) => ({ id: x, name: x || 'empty' }));
   if (options.length && f.op === 'in') {
     const chosen = f.value ? f.value.split('|') : [];

@@ -63,7 +63,7 @@ export function useRows(table: TableName, s: ListState, columns: string[], fixed
 /* One request per shown column that holds ids, none per row. */
 export function useNames(fields: Field[], columns: Column[]): (column: string) => Named[] {
   const [names, set] = useState<Record<string, Named[]>>({});
-  const wanted = columns.filter((c) => c.type === 'id').map((c) => ({ column: c.name, table: fields.find((f) => f.name === c.name)?.table ?? '' }));
+  const wanted = columns.filter((c) => c.type === 'id' || c.type === 'ids').map((c) => ({ column: c.name, table: fields.find((f) => f.name === c.name)?.table ?? '' }));
   useEffect(() => {
     for (const { column, table } of wanted)
       if (isTable(table))

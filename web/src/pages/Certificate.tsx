@@ -12,6 +12,7 @@ import { Timeline } from '../ui/timeline';
 import { say } from '../ui/toast';
 import { startWork, useCertActions } from './cert-actions';
 import { CERT_GROUPS, CERT_SHAPE } from './cert-form';
+import { PolicyHelp } from './policy-help';
 
 const UP = { to: '/certificates', text: 'Provisioning Certificates' };
 
@@ -22,7 +23,7 @@ export function CertificateNew() {
   return (
     <>
       <Head title="Add certificate" up={UP} />
-      <Form fields={fields} groups={CERT_GROUPS} shape={CERT_SHAPE} action="Add certificate" onCancel={() => navigate('/certificates')}
+      <Form fields={fields} groups={CERT_GROUPS} shape={CERT_SHAPE} action="Add certificate" aside={(body) => <PolicyHelp body={body} />} onCancel={() => navigate('/certificates')}
         save={async (body) => {
           const { data } = await api.post('/api/v1/certificates', { body: body as Schemas['CertInput'] });
           say(`${data.name} is added. Issue it when its configuration is right.`);
@@ -77,6 +78,7 @@ function Details({ c }: { c: Cert }) {
       {c.failure && <Note tone={c.readiness === 'Deployment Pending' ? 'warn' : 'bad'}><strong>The last {c.readiness === 'Deployment Pending' ? 'attempt failed and is to be repeated' : 'job failed'}{c.failure_cause && `: ${c.failure_cause}`}.</strong> {c.failure} {c.job && <Link to={`/jobs/${c.job}`}>Open the job</Link>}</Note>}
       {lacks && <Note tone="warn"><strong>{c.readiness}.</strong> {c.readiness === 'Bot Unassigned' ? 'No bot deploys this certificate yet.' : 'A CA, a server or a file is still missing.'} {may('CERT_WRITE') && <Link to={`/certificates/${c.id}/configure`}>Configure it</Link>}</Note>}
       {c.vulnerable.length > 0 && <Note tone="warn"><strong>Vulnerable:</strong> {c.vulnerable.join('; ')}</Note>}
+      {c.policy === 'Findings' && <Note tone="warn"><strong>The policies would refuse it today.</strong> {c.policy_findings.join('; ')}</Note>}
       {c.successor && <Note tone="info">A newer certificate follows this one. <Link to={`/certificates/${c.successor}`}>Open the successor</Link></Note>}
       <div class="pair">
         <section class="card"><h2>Certificate</h2>
@@ -101,6 +103,7 @@ function Details({ c }: { c: Cert }) {
             <Facts list={[
               ['Certificate Authority', c.connector && <Link to={`/connectors/${c.connector}`}>{names.connector}</Link>],
               ['Order ID', c.order && <Link to={`/orders/${c.order}`}>{c.order_reference || 'Open the order'}</Link>],
+              ['Policy', c.policy && <Pill word={c.policy} />], ['Configured By', c.configured_by],
               ['Renewal', c.renewal], ['Renews On', <When at={c.renew_at} none="not planned" />], ['Key Custody', c.key ? <Link to={`/keys/${c.key}`}>{c.key_policy}</Link> : c.key_policy],
               c.predecessor && ['Renews', <Link to={`/certificates/${c.predecessor}`}>Open the predecessor</Link>],
               ['Tags', c.tags.map((t) => <span key={t} class="tag">{t}</span>)], ['Batch Name', c.batch],
@@ -138,7 +141,7 @@ function Configure({ cert, etag, reread }: { cert: Cert; etag: string | undefine
   const schema = useSchema('cert');
   if (!schema.data) return schema.error ? <Trouble text={schema.error} /> : <Loading />;
   return (
-    <Form fields={schema.data.fields} record={cert} groups={CERT_GROUPS} shape={CERT_SHAPE} action="Save" reread={reread}
+    <Form fields={schema.data.fields} record={cert} groups={CERT_GROUPS} shape={CERT_SHAPE} action="Save" reread={reread} aside={(body) => <PolicyHelp body={body} />}
       save={async (body) => {
         await api.patch('/api/v1/certificates/{id}', { id: cert.id, ifMatch: etag, body: body as Schemas['CertInput'] });
         say('Saved. It is used from the next order or deployment on.');

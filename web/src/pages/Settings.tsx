@@ -17,7 +17,7 @@ const ROLES: Record<string, string> = {
   operator: 'runs certificates, servers and jobs',
   approver: 'approves plans and host keys',
   'connector-admin': 'manages CA connectors',
-  'security-officer': 'manages users and the appliance',
+  'security-officer': 'manages users, policies and the appliance',
   auditor: 'reads the audit',
 };
 const USER_SHAPE: Shape = { choices: { roles: Object.keys(ROLES) }, hints: { roles: ROLES } };
