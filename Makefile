@@ -8,6 +8,7 @@
 #   make fuzz       build the fuzzers (build/fuzz);  TIME=60 runs each for that many seconds
 #   make lint       layers, sizes, banned calls, tables, format, clang-tidy, cppcheck, -fanalyzer
 #   make bench      measure, and print the table
+#   make tools      build what signs firmware with a key in a token (build/dev/tools)
 #   make web        build the admin UI (web/dist)
 #   make format     apply .clang-format
 #   make menuconfig            choose what goes into an image; make vm-x86_64_defconfig: a board's own choice
@@ -64,14 +65,17 @@ BINS    := $(foreach p,$(BUILT) $(foreach p,$(FIRMWARE),$(if $(wildcard src/$(p)
 # Test programs: unit and message tests, and every double the end-to-end tests start.
 TESTS   := $(patsubst tests/%.c,$(OUT)/tests/%,$(shell find tests/unit tests/ipc -name 'test_*.c' 2>/dev/null | LC_ALL=C sort))
 DOUBLES := $(patsubst tests/%.c,$(OUT)/tests/%,$(shell find tests/doubles tests/bench -name '*.c' 2>/dev/null))
+# What a build uses and no image has.
+TOOLS   := $(patsubst tools/%.c,$(OUT)/tools/%,$(wildcard tools/*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
-.PHONY: all bins tests doubles fuzzers analyze
+.PHONY: all bins tests doubles fuzzers tools analyze
 all: bins
 bins: $(BINS)
 tests: $(TESTS)
 doubles: $(DOUBLES)
 fuzzers: $(FUZZERS)
+tools: $(TOOLS)
 .SECONDARY:
 
 $(OUT)/obj/%.o: %.c Makefile
@@ -129,12 +133,16 @@ $(OUT)/tests/%: $(OUT)/obj/tests/%.o $$(call proc_of,/$$*) $(LAYER_LIBS)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(call proc_of,/$*) -Wl,--start-group $(LAYER_LIBS) -Wl,--end-group $(LIBS) -lcmocka
 
+$(OUT)/tools/%: $(OUT)/obj/tools/%.o $(LAYER_LIBS)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< -Wl,--start-group $(LAYER_LIBS) -Wl,--end-group $(LIBS)
+
 # fuzz_PROCESS_thing.c links the library of that process.
 $(OUT)/fuzz/%: $(OUT)/obj/tests/fuzz/%.o $$(foreach p,$$(PROCESSES),$$(if $$(findstring fuzz_$$(p)_,$$*),$$(OUT)/lib/libproc_$$(p).a)) $(LAYER_LIBS)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -fsanitize=fuzzer,address,undefined -o $@ $(filter %.o,$^) $(filter $(OUT)/lib/libproc_%,$^) -Wl,--start-group $(LAYER_LIBS) -Wl,--end-group $(LIBS)
 
-analyze: $(call objects,$(call sources,src crypto))
+analyze: $(call objects,$(call sources,src crypto tools))
 
 .PHONY: check asan fuzz lint run bench web format interop
 check:
@@ -155,13 +163,13 @@ bench:
 web:
 	web/build.sh
 format:
-	find src crypto tests -name '*.[ch]' | xargs clang-format -i
+	find src crypto tests tools -name '*.[ch]' | xargs clang-format -i
 
 -include $(shell find $(OUT)/obj -name '*.d' 2>/dev/null)
 
 else # outside the build root: the same target, inside it
 
-TARGETS := all bins tests doubles fuzzers analyze check asan fuzz lint run bench web format interop
+TARGETS := all bins tests doubles fuzzers tools analyze check asan fuzz lint run bench web format interop
 .PHONY: $(TARGETS)
 all: ;@board/common/buildroot.sh run make -j$(JOBS) $(PASS) all
 $(filter-out all,$(TARGETS)): ;@board/common/buildroot.sh run make -j$(JOBS) $(PASS) $@

@@ -80,7 +80,7 @@ if [ "${UNIT:-0}" = 1 ]; then
     stage unit tests/unit.sh
 else
     stage build-dev build dev bins
-    stage build-asan build asan bins tests doubles
+    stage build-asan build asan bins tests doubles tools
     stage build-fuzz build fuzz fuzzers
     [ ! -f web/package.json ] || stage build-web web/build.sh
     stage unit tests/unit.sh

@@ -8,7 +8,7 @@ calls='v?sprintf|strn?cpy|stpcpy|strn?cat|gets|strtok|atoi|atoll?|atof|v?sscanf|
 parse='strto(l|ul|ll|ull|d|f|ld|imax|umax)'
 bad=0
 
-code() { find src crypto tests -name '*.[ch]' | LC_ALL=C sort | xargs awk -f tests/lint/strip.awk; }
+code() { find src crypto tests tools -name '*.[ch]' | LC_ALL=C sort | xargs awk -f tests/lint/strip.awk; }
 
 # A declaration or a member of that name is not a call: only "name(" that no word or member access precedes.
 code | grep -E "(^|[^[:alnum:]_.>])($calls)[[:space:]]*\\(" && bad=1

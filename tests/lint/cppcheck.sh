@@ -27,4 +27,4 @@ cppcheck --quiet --std=c17 --language=c --library=posix --library=gnu --library=
     --suppress=swapcontextCalled --suppress=getcontextCalled --suppress=makecontextCalled \
     --suppress=arrayIndexOutOfBoundsCond:src/core/store/migrate.c \
     --suppress=preprocessorErrorDirective \
-    --include=/usr/include/jansson.h -D_GNU_SOURCE -I. src crypto 2>&1
+    --include=/usr/include/jansson.h -D_GNU_SOURCE -I. src crypto tools 2>&1

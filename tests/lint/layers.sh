@@ -8,7 +8,7 @@
 set -eu
 cd "${LINT_TOP:-$(dirname -- "$0")/../..}"
 
-find src crypto -name '*.[ch]' -o -name '*.def' | LC_ALL=C sort | xargs awk '
+find src crypto tools -name '*.[ch]' -o -name '*.def' | LC_ALL=C sort | xargs awk '
     BEGIN {
         level["src/base"] = 0; level["crypto"] = 1; level["src/model"] = 3
         level["src/ipc"] = level["src/net"] = level["src/sandbox"] = 2

@@ -13,7 +13,7 @@ planted=0
 clean() {
     rm -rf "${tree:?}"/*
     mkdir -p "$tree/src/base" "$tree/src/ipc" "$tree/src/model" "$tree/src/core/store" "$tree/src/key" \
-        "$tree/crypto/firmware" "$tree/src/update" "$tree/tests/lint" "$tree/tests/fuzz/corpus/thing"
+        "$tree/crypto/firmware" "$tree/src/update" "$tree/tools" "$tree/tests/lint" "$tree/tests/fuzz/corpus/thing"
     cp "$top/Makefile" "$top/.clang-format" "$top/.clang-tidy" "$top/.shellcheckrc" "$tree/"
     cp "$top/tests/lint/strip.awk" "$tree/tests/lint/"
     cp "$top/tests/fuzz.sh" "$tree/tests/"

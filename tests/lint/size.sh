@@ -4,7 +4,7 @@
 set -eu
 cd "${LINT_TOP:-$(dirname -- "$0")/../..}"
 
-folders=$(for d in src crypto tests web/src; do [ ! -d "$d" ] || echo "$d"; done)
+folders=$(for d in src crypto tests tools web/src; do [ ! -d "$d" ] || echo "$d"; done)
 # shellcheck disable=SC2086 # the folders are words
 find $folders \( -name '*.[ch]' -o -name '*.ts' -o -name '*.tsx' -o -name '*.py' -o -name '*.sh' \) ! -name '*.gen.ts' -print |
     LC_ALL=C sort | xargs awk '

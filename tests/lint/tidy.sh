@@ -29,5 +29,5 @@ if [ "${1:-}" = --one ]; then one "$2"; exit; fi
 
 if [ $# -gt 0 ]; then printf '%s\n' "$@"
 elif [ -n "${BASE:-}" ]; then git -c safe.directory='*' diff --name-only --diff-filter=d "$BASE" -- '*.c'
-else find src crypto tests -name '*.c' | LC_ALL=C sort; fi |
+else find src crypto tests tools -name '*.c' | LC_ALL=C sort; fi |
     LINT_TOP=$PWD xargs -P "$(nproc)" -n 1 "$here/tidy.sh" --one
