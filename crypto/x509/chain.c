@@ -288,6 +288,30 @@ int chain_check(const struct chain *c, struct blob spki, const struct strs *name
     return 0;
 }
 
+bool cert_issued_by(const X509 *cert, const X509 *issuer)
+{
+    return names_issuer(cert, issuer) && signed_by(cert, issuer);
+}
+
+void chain_gather(X509 *leaf, X509 *const *pool, size_t n, struct chain *out)
+{
+    X509 *at = leaf;
+
+    while (at && out->n < CHAIN_MAX_CERTS) {
+        X509 *issuer = NULL;
+        X509_up_ref(at);
+        out->v[out->n++] = at;
+        for (size_t i = 0; i < n && !is_root(at); i++) {
+            bool used = false;
+            for (size_t k = 0; k < out->n; k++)
+                used |= X509_cmp(out->v[k], pool[i]) == 0;
+            if (!used && cert_issued_by(at, pool[i]) && (!issuer || is_root(pool[i])))
+                issuer = pool[i];
+        }
+        at = issuer;
+    }
+}
+
 int chain_pem(const struct chain *c, struct buf *out, struct err *e)
 {
     for (size_t i = 0; i < c->n; i++) {

@@ -19,4 +19,8 @@ int chain_order(const struct chain *in, struct blob spki, bool drop_root, struct
 /* Rule 1: key of leaf == spki, order, signatures, validity at `now`, serverAuth, covers `names`. */
 int chain_check(const struct chain *c, struct blob spki, const struct strs *names, int64_t now,
                 struct err *e);
+/* Whether the name and the key of `issuer` issued it. */
+bool cert_issued_by(const X509 *cert, const X509 *issuer);
+/* The leaf, then its issuers as far as `pool` has them; the root too. At most CHAIN_MAX_CERTS. */
+void chain_gather(X509 *leaf, X509 *const *pool, size_t n, struct chain *out);
 int chain_pem(const struct chain *c, struct buf *out, struct err *e);

@@ -39,7 +39,7 @@ int cert_download(struct ctl *c, struct err *e)
     return show_file(c, buf_blob(&a.raw.body), str_eq(format, "der"), 0644, e);
 }
 
-int cert_text(struct ctl *c, struct err *e)
+int cert_decoded(struct ctl *c, struct err *e)
 {
     OWN(own_json)
     json_t *answer = NULL;

@@ -106,14 +106,16 @@ static const struct {
     const char *states; /* '|' around each */
 } meanings[] = {
     {"✓", "+", "\033[32m",
-     "|Operational|ok|Active|Ready|Deployed|Issued|Certificate Issued|Done|done|No Change|"},
+     "|Operational|ok|Active|Ready|Deployed|Issued|Certificate Issued|Done|done|No "
+     "Change|imported|"},
     {"✗", "x", "\033[31m",
      "|failed|Failed|Error|bad|denied|Unreachable|Auth Failed|Deployment Failed|Rejected|refused|"},
     {"!", "!", "\033[33m",
      "|warn|Degraded|Locked|Unprovisioned|Unverified|Needs Approval|Rolled Back|rolled "
      "back|Revoked|"
      "Expired|Configuration Pending|Bot Unassigned|"},
-    {"–", "-", "\033[2m", "|Disabled|Inactive|Cancelled|Ignored|skipped|Draft|Discovered|info|"},
+    {"–", "-", "\033[2m",
+     "|Disabled|Inactive|Cancelled|Ignored|skipped|Draft|Discovered|info|chain|duplicate|"},
     {"…", ".", "\033[36m",
      "|Running|running|Waiting|waiting|Queued|Validating|CSR Pending|Validation Pending|"
      "Approval Pending|Order Pending|Deployment Pending|Initiated|"},

@@ -124,6 +124,25 @@ function policyCheck({ body: b }) {
   const limits = { max_days: max < 1e9 ? max : 0, max_names: 0, wildcards: apply.every((p) => p.wildcards), key_algs: left(['rsa-2048', 'rsa-3072', 'rsa-4096', 'p-256', 'p-384', 'ed25519'], 'key_algs'), custodies: left(['deployable', 'sealed', 'token'], 'custodies'), renew_percent: 0, renew_days: 0, approval: apply.find((p) => p.approval !== 'as configured')?.approval ?? 'as configured', deploys_at: iso(Date.now()), deploys_now: true };
   return { body: { allowed: findings.length === 0, findings, policies: apply.map((p) => p.name), limits } };
 }
+/* The text of a pasted "certificate" is its name: the mock reads no DER. */
+function importFiles(c) {
+  const items = c.body.files.flatMap((f) => {
+    const text = Buffer.from(f.content, 'base64').toString();
+    const one = (name, result, more = {}) => ({ file: f.name, name, issuer: 'Example CA', fingerprint: sha(name), not_after: iso(Date.now() + 40 * 86400000), result, id: '', text: '', ...more });
+    const names = [...text.matchAll(/BEGIN CERTIFICATE-----\n(\S+)/g)].map((m) => m[1]);
+    if (!names.length) return [{ ...one('', 'refused', { text: 'no certificate found; expected PEM, DER or PKCS#7' }), issuer: '', fingerprint: '', not_after: null }];
+    return names.map((name) => {
+      const there = db.cert.find((r) => r.fingerprint === sha(name));
+      if (name.startsWith('ca.')) return one(name, 'chain', { text: 'kept with 1 certificate it issued' });
+      if (there) return one(name, 'duplicate', { id: there.id, text: 'it is in the list already' });
+      const r = add('cert', { ...defaults('cert'), name, names: [name], status: 'Discovered', readiness: 'Bot Unassigned', bot: '', discovery_bot: 'Import', issuer: 'Example CA', fingerprint: sha(name), tags: c.body.tags ?? [], created_at: iso(Date.now()) });
+      changed('cert', r);
+      return one(name, 'imported', { id: r.id });
+    });
+  });
+  const n = (result) => items.filter((i) => i.result === result).length;
+  return { body: { items, imported: n('imported'), duplicate: n('duplicate'), chain: n('chain'), refused: n('refused') } };
+}
 function home() {
   const n = (fn) => db.cert.filter(fn).length, days = (c) => (c.not_after ? (new Date(c.not_after) - Date.now()) / 86400000 : 1e9);
   const soon = db.cert.filter((c) => days(c) < 7).sort((a, b) => days(a) - days(b));
@@ -175,6 +194,7 @@ export const routes = [
   ['GET', P('/home'), home],
   ['GET', /^\/api\/v1\/schema\/([a-z.]+)$/, (c) => (schemas[c.id] ? { body: schemas[c.id] } : bad(404, 'not_found', 'There is no such record.'))],
   ['POST', P('/certificates/batch'), batch],
+  ['POST', P('/certificates/import'), importFiles],
   ...crud('cert', '/certificates', 'name', { patched: (r) => { if (r.server && r.readiness === 'Configuration Pending') r.readiness = 'Deployment Pending'; if (r.status === 'Discovered') r.status = 'Initiated'; } }),
   ['POST', P('/certificates/ID/issue'), certWork('issue', 'Issue')], ['POST', P('/certificates/ID/renew'), certWork('issue', 'Renew')], ['POST', P('/certificates/ID/rotate'), certWork('issue', 'Rotate')],
   ['POST', P('/certificates/ID/deploy'), certWork('deploy', 'Deploy')], ['POST', P('/certificates/ID/redeploy'), certWork('deploy', 'Redeploy')], ['POST', P('/certificates/ID/retry'), retryCert], ['POST', P('/certificates/ID/rollback'), certWork('rollback', 'Roll back')], ['POST', P('/certificates/ID/revoke'), certWork('revoke', 'Revoke')],

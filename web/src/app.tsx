@@ -13,6 +13,7 @@ import { Connector, ConnectorNew, Connectors } from './pages/Connectors';
 import { FirstRun } from './pages/FirstRun';
 import { Health } from './pages/Health';
 import { Home } from './pages/Home';
+import { Import } from './pages/Import';
 import { Job } from './pages/Job';
 import { Jobs } from './pages/Jobs';
 import { Key, Keys } from './pages/Keys';
@@ -54,6 +55,7 @@ const PAGES: { path: string; title: string; needs: Permission | null; show: (p: 
   { path: '/', title: 'Home', needs: null, show: () => <Home /> },
   { path: '/certificates', title: 'Provisioning Certificates', needs: 'CERT_READ', show: () => <Certificates /> },
   { path: '/certificates/new', title: 'Add certificate', needs: 'CERT_WRITE', show: () => <CertificateNew /> },
+  { path: '/certificates/import', title: 'Import certificates', needs: 'CERT_WRITE', show: () => <Import /> },
   { path: '/certificates/:id', title: 'Certificate', needs: 'CERT_READ', show: (p) => <Certificate id={p.id!} tab="details" /> },
   { path: '/certificates/:id/:tab', title: 'Certificate', needs: 'CERT_READ', show: (p) => <Certificate id={p.id!} tab={p.tab!} /> },
   { path: '/orders', title: 'Orders', needs: 'CERT_READ', show: () => <Orders /> },

@@ -63,7 +63,7 @@ export function plural(n: number, one: string, many = `${one}s`): string {
 export type Tone = 'ok' | 'warn' | 'bad' | 'info' | 'soft';
 const TONES: Record<string, [Tone, string]> = {
   Deployed: ['ok', '✓'], Issued: ['ok', '✓'], Active: ['ok', '✓'], Done: ['ok', '✓'], Ready: ['ok', '✓'],
-  'Certificate Issued': ['ok', '✓'], 'No Change': ['ok', '='], ok: ['ok', '✓'], done: ['ok', '✓'], Operational: ['ok', '●'],
+  'Certificate Issued': ['ok', '✓'], 'No Change': ['ok', '='], ok: ['ok', '✓'], imported: ['ok', '✓'], done: ['ok', '✓'], Operational: ['ok', '●'],
   Compliant: ['ok', '✓'], Findings: ['warn', '!'],
   Running: ['info', '…'], Queued: ['info', '…'], Waiting: ['info', '…'], Validating: ['info', '…'], 'Order Pending': ['info', '…'],
   'CSR Pending': ['info', '…'], 'Validation Pending': ['info', '…'], 'Approval Pending': ['info', '…'],

@@ -26,6 +26,7 @@ export function Certificates() {
             {write && <Link class="btn primary" to="/certificates/new">Add certificate</Link>}
           </Empty>
         }>
+        {write && <Link class="btn" to="/certificates/import">Import</Link>}
         {write && <Link class="btn primary" to="/certificates/new">Add certificate</Link>}
       </List>
       {dialog}
