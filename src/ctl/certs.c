@@ -5,6 +5,17 @@
 #include "src/ctl/show.h"
 #include "src/ctl/verbs.h"
 
+/* The inventory of issued certificates: an order of ours, and what came of it. */
+int cert_issued(struct ctl *c, struct err *e)
+{
+    strs_add(&c->args.filters, "order:not:");
+    strs_add(&c->args.filters, "serial:not:");
+    if (!ctl_option(c, OPT_COLUMNS))
+        c->args.value[OPT_COLUMNS] = "name,issuer,serial,order_reference,not_before,not_after,"
+                                     "key_policy,status,revoked";
+    return show_list(c, noun_of(c), e);
+}
+
 int cert_revoke(struct ctl *c, struct err *e)
 {
     const char *reason = ctl_option(c, OPT_REASON), *comments = ctl_option(c, OPT_COMMENTS);

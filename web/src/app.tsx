@@ -14,6 +14,7 @@ import { FirstRun } from './pages/FirstRun';
 import { Health } from './pages/Health';
 import { Home } from './pages/Home';
 import { Import } from './pages/Import';
+import { Issued } from './pages/Issued';
 import { Job } from './pages/Job';
 import { Jobs } from './pages/Jobs';
 import { Key, Keys } from './pages/Keys';
@@ -41,6 +42,7 @@ const MENU: { title: string; entries: Entry[] }[] = [
     { to: '/orders', text: 'Orders', needs: 'CERT_READ', n: 'orders_open' },
     { to: '/keys', text: 'Keys', needs: 'CERT_READ' },
     { to: '/policies', text: 'Policies', needs: 'POLICY_READ' }] },
+  { title: 'SSL', entries: [{ to: '/ssl/certificates', text: 'Certificates', needs: 'CERT_READ' }] },
   { title: 'Targets', entries: [{ to: '/servers', text: 'Servers', needs: 'SERVER_READ', n: 'servers' }] },
   { title: 'Integrations', entries: [{ to: '/connectors', text: 'CA Connectors', needs: 'CONNECTOR_READ', n: 'connectors' }] },
   { title: 'Operations', entries: [
@@ -58,6 +60,7 @@ const PAGES: { path: string; title: string; needs: Permission | null; show: (p: 
   { path: '/certificates/import', title: 'Import certificates', needs: 'CERT_WRITE', show: () => <Import /> },
   { path: '/certificates/:id', title: 'Certificate', needs: 'CERT_READ', show: (p) => <Certificate id={p.id!} tab="details" /> },
   { path: '/certificates/:id/:tab', title: 'Certificate', needs: 'CERT_READ', show: (p) => <Certificate id={p.id!} tab={p.tab!} /> },
+  { path: '/ssl/certificates', title: 'Certificates', needs: 'CERT_READ', show: () => <Issued /> },
   { path: '/orders', title: 'Orders', needs: 'CERT_READ', show: () => <Orders /> },
   { path: '/orders/:id', title: 'Order', needs: 'CERT_READ', show: (p) => <Order id={p.id!} /> },
   { path: '/keys', title: 'Keys', needs: 'CERT_READ', show: () => <Keys /> },

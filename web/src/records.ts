@@ -30,7 +30,9 @@ export interface Page { items: Row[]; next: string | null; total: number | null;
 export async function listPage(table: TableName, query: URLSearchParams): Promise<Page> {
   const { data } = await api.get(TABLES[table].api as '/api/v1/servers', { query });
   const page = data as Schemas['ServerPage'];
-  return { items: page.items as unknown as Row[], next: page.next, total: page.total ?? null, columns: page.columns ?? [] };
+  /* Records of the audit have a number in place of an id. */
+  const items = (page.items as unknown as Row[]).map((r) => (r.id === undefined ? { ...r, id: String(r.seq) } : r));
+  return { items, next: page.next, total: page.total ?? null, columns: page.columns ?? [] };
 }
 
 export interface Named { id: string; name: string }

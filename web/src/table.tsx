@@ -113,7 +113,7 @@ function Listing({ known, fields, ...p }: ListProps & { known: Column[]; fields:
           <Search box={box} q={s.q} onSearch={(q) => go({ q })} />
           <FilterBar filters={s.filters} columns={known} names={nameOf} pick={(c) => names(c)} onChange={(filters) => go({ filters })} />
           <span class="grow" />
-          <Views table={p.table} path={path} search={search} />
+          <Views table={path === TABLES[p.table].page ? p.table : path} path={path} search={search} />
           <button type="button" class="btn" onClick={() => setChoosing(true)}>Columns</button>
           <Menu label="Export" items={[{ label: 'CSV, as shown', run: () => save('csv') }, { label: 'JSON lines, as shown', run: () => save('json') }]}>Export <span aria-hidden="true">▾</span></Menu>
         </div>

@@ -1,4 +1,4 @@
-/* Keys and the audit chain, read only. */
+/* The audit chain, read only. */
 #include <stdlib.h>
 
 #include "crypto/bundle/pem.h"
@@ -7,20 +7,6 @@
 #include "src/core/api/api.h"
 #include "src/core/audit_sign.h"
 #include "src/core/flow/parts.h"
-
-int on_keys_list(struct api *a, struct err *e)
-{
-    return api_list(a, TABLE_KEY, e);
-}
-
-int on_keys_get(struct api *a, struct err *e)
-{
-    OWN(own_key)
-    struct key k = {0};
-    if (load(a->core, TABLE_KEY, a->param, &k, e) < 0)
-        return -1;
-    return api_record(a, 200, TABLE_KEY, &k, e);
-}
 
 int on_audit_list(struct api *a, struct err *e)
 {

@@ -143,6 +143,9 @@ static const struct {
     {"jobs_running", TABLE_JOB, "state", "Running"},
     {"jobs_waiting", TABLE_JOB, "state", "Waiting"},
     {"jobs_waiting", TABLE_JOB, "state", "Needs Approval"},
+    {"jobs_failed", TABLE_JOB, "state", "Failed"},
+    {"jobs_failed", TABLE_JOB, "state", "Rolled Back"},
+    {"keys", TABLE_KEY, NULL, NULL},
 };
 
 /* Certificates by the days they have left; the first second of a day is in it. */
@@ -180,6 +183,11 @@ static json_t *counts_json(struct txn *t, struct err *e)
             return NULL;
         json_put_int(o, member, (int64_t)n + json_int(o, member));
     }
+    uint64_t seq;
+    uint8_t hash[32];
+    if (audit_head(t, &seq, hash, e) < 0)
+        return NULL;
+    json_put_int(o, "audit", (int64_t)seq);
     return count_ends(t, o, e) < 0 ? NULL : TAKE(o);
 }
 

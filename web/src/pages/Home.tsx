@@ -1,6 +1,6 @@
 // Home answers: what breaks next, what failed, what needs me. Each row is one click from its remedy.
-import type { Schemas } from '../api';
-import { clock, count, plural } from '../format';
+import type { Permission, Schemas } from '../api';
+import { clock, count } from '../format';
 import { home, homeError, loadHome } from '../home';
 import { pageOf } from '../records';
 import { Link } from '../router';
@@ -37,7 +37,7 @@ function Card({ title, tone, rows, what, total, none, all }: CardProps) {
 }
 
 const f = (...filters: string[]) => `?${new URLSearchParams(filters.map((x) => ['filter', x])).toString()}`;
-const TILES: { n: string; text: string; tip: string; to: string; tone?: string }[] = [
+const TILES: { n: string; text: string; tip: string; to: string; tone?: string; needs?: Permission }[] = [
   { n: 'certificates', text: 'Total Certs', tip: 'All certificates available for provisioning.', to: '/certificates' },
   { n: 'bot_unassigned', text: 'Bot Unassigned', tip: 'Ready, but no bot deploys them. Choose a bot in Configure.', to: `/certificates${f('readiness:equals:Bot Unassigned')}`, tone: 'warn' },
   { n: 'configuration_pending', text: 'Configuration Pending', tip: 'A server, file or binding is missing. Complete Configure.', to: `/certificates${f('readiness:equals:Configuration Pending')}`, tone: 'warn' },
@@ -47,6 +47,11 @@ const TILES: { n: string; text: string; tip: string; to: string; tone?: string }
   { n: 'servers', text: 'Servers Total', tip: 'All servers added.', to: '/servers' },
   { n: 'active_servers', text: 'Active Servers', tip: 'The last check passed: ready to deploy to.', to: `/servers${f('state:equals:Active')}` },
   { n: 'orders_open', text: 'Open orders', tip: 'Sent to a CA, or waiting to be sent.', to: `/orders${f('state:in:Queued|CSR Pending|Validation Pending|Approval Pending')}` },
+  { n: 'jobs_running', text: 'Jobs running', tip: 'Work under way now: issues, deployments, checks.', to: `/jobs${f('state:equals:Running')}` },
+  { n: 'jobs_waiting', text: 'Jobs waiting', tip: 'Wait for their time, for a CA or server to answer, or for the approval of a person.', to: `/jobs${f('state:in:Waiting|Needs Approval')}` },
+  { n: 'jobs_failed', text: 'Jobs failed', tip: 'Ended without what they were for. Open one to see the step, the cause and what to do.', to: `/jobs${f('state:in:Failed|Rolled Back')}`, tone: 'bad' },
+  { n: 'keys', text: 'Keys', tip: 'Keys of certificates made in the HSM, with their custody.', to: '/keys' },
+  { n: 'audit', text: 'Audit records', tip: 'Every action with who, when, what and its result; chained and signed.', to: '/audit', needs: 'AUDIT_READ' },
 ];
 
 export function Home() {
@@ -70,7 +75,7 @@ export function Home() {
       <section class="card" aria-label="Readiness">
         <h2>Provisioning Configuration Summary</h2>
         <ul class="tiles plain">
-          {TILES.map((t) => (
+          {TILES.filter((t) => !t.needs || may(t.needs)).map((t) => (
             <li key={t.n}>
               <Link to={t.to}><b class={t.tone && n(t.n) ? t.tone : ''}>{count(n(t.n))}</b><span>{t.text}</span></Link>
               <Tip text={t.tip} class="info-dot"><span aria-hidden="true">i</span><span class="sr">What {t.text} means</span></Tip>
@@ -78,9 +83,6 @@ export function Home() {
           ))}
         </ul>
       </section>
-      {n('jobs_running') + n('jobs_waiting') > 0 && (
-        <p><Link to={`/jobs${f('state:in:Queued|Running|Waiting|Needs Approval')}`}>{plural(n('jobs_running'), 'job')} running, {count(n('jobs_waiting'))} waiting</Link></p>
-      )}
     </>
   );
 }
