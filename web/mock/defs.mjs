@@ -50,6 +50,8 @@ export const schemas = {};
 for (const [record, file] of Object.entries({ cert: 'cert', server: 'server', connector: 'connector', policy: 'policy', order: 'order', job: 'job', key: 'key', user: 'user', token: 'session' }))
   schemas[record] = schema(record, [...common, ...fieldsIn(text(`${file}.def`))]);
 
+schemas.retention = { name: 'retention', fields: fieldsIn(text('retention.def')), columns: [] };
+
 export const kinds = text('connectors.def').split(/^CONNECTOR\(/m).slice(1).map((block) => {
   const [head, ...lines] = block.split('\n');
   const [name, title, ca_type, help] = args(head);

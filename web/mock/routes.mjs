@@ -171,6 +171,8 @@ function retryCert(c) {
   return j && ['Failed', 'Rolled Back', 'Cancelled'].includes(j.state) ? retryJob(j) : bad(409, 'conflict', `the job is ${j?.state ?? 'none'}: nothing to retry`);
 }
 
+const retention = { now: defaults('retention'), rev: 0 };
+
 export const routes = [
   ['GET', P('/state'), ({ appliance: a }) => ({ body: { state: a.state, version: '1.0.0', names: ['certkeep.corp.example'], detail: a.detail } })],
   ['POST', P('/setup'), ({ body, appliance: a }) => {
@@ -214,6 +216,13 @@ export const routes = [
   ['POST', P('/servers/ID/disable'), set('server', () => ({ state: 'Disabled' }))], ['POST', P('/servers/ID/enable'), set('server', () => ({ state: 'Unverified' }))],
   ['POST', P('/policies/check'), policyCheck],
   ...crud('policy', '/policies', 'name', { keep: (p) => p.builtin && `${p.name} is built in: change its limits instead` }),
+  ['GET', P('/settings/retention'), () => ({ body: retention.now, headers: { ETag: `"${retention.rev}"` } })],
+  ['PATCH', P('/settings/retention'), (c) => {
+    const t = take('retention', c.body, retention.now, true);
+    if (t.error) return t;
+    Object.assign(retention, { now: t.next, rev: retention.rev + 1 });
+    return { body: retention.now, headers: { ETag: `"${retention.rev}"` } };
+  }],
   ['GET', P('/connector-kinds'), () => ({ body: { items: kinds } })],
   ['POST', P('/connectors'), (c) => {
     if (db.connector.some((x) => x.name === c.body.name)) return bad(409, 'conflict', `Name: ${c.body.name} is taken; choose another`, 'name');

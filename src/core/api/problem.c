@@ -10,6 +10,7 @@
 #include "src/base/str.h"
 #include "src/core/api/api.h"
 #include "src/model/connectors.h"
+#include "src/model/retention.h"
 
 static const char *by_label(const struct fields *f, const char *label)
 {
@@ -29,7 +30,7 @@ static const struct fields *fields_of(const char *path)
         {"/api/v1/servers", &server_fields},      {"/api/v1/server-tests", &server_fields},
         {"/api/v1/certificates", &cert_fields},   {"/api/v1/connectors", &connector_fields},
         {"/api/v1/policies/check", &cert_fields}, {"/api/v1/policies", &policy_fields},
-        {"/api/v1/users", &user_fields},
+        {"/api/v1/users", &user_fields},          {"/api/v1/settings/retention", &retention_fields},
     };
     for (size_t i = 0; i < COUNT(forms); i++)
         if (str_starts(path, forms[i].path))

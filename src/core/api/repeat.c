@@ -1,4 +1,4 @@
-/* Answers kept for repeated requests: settings "repeat.<hash>", swept when read after a day. */
+/* Answers kept for repeated requests: settings "repeat.<hash>", taken away by retention. */
 #include "src/core/api/repeat.h"
 
 #include <stdlib.h>
@@ -8,8 +8,8 @@
 #include "src/base/own.h"
 #include "src/base/str.h"
 #include "src/base/time.h"
+#include "src/core/retention.h"
 
-#define KEEP_S 86400
 #define KEY_MAX 128
 #define ANSWER_KEEP_MAX 65536
 
@@ -52,6 +52,8 @@ int repeat_find(struct api *a, bool *replayed, struct err *e)
     struct txn *t = NULL;
     OWN(own_mem)
     char *value = NULL;
+    struct retention keep;
+    int64_t rev;
     struct err none = {0};
     if (!applies(a))
         return 0;
@@ -63,7 +65,9 @@ int repeat_find(struct api *a, bool *replayed, struct err *e)
     json_t *o = json_parse(blob_str(value), ANSWER_KEEP_MAX * 2, "kept answer", e);
     if (o == NULL)
         return -1;
-    if (json_int(o, "at") + KEEP_S < now_s())
+    if (retention_get(t, &keep, &rev, e) < 0)
+        return -1;
+    if (json_int(o, "at") + keep.answers_hours * 3600 < now_s())
         return 0;
     if (!str_eq(json_str(o, "body"), body))
         return err_set(e, ERR_CONFLICT,

@@ -6,6 +6,7 @@
 #include "src/core/api/api.h"
 #include "src/core/store/query.h"
 #include "src/model/connectors.h"
+#include "src/model/retention.h"
 
 int on_schema_get(struct api *a, struct err *e)
 {
@@ -17,6 +18,11 @@ int on_schema_get(struct api *a, struct err *e)
             return err_set(e, ERR_NOT_FOUND, "no CA connector of type '%s'",
                            a->param + strlen(prefix));
         o = fields_schema(k->fields());
+        json_put_take(o, "columns", json_array());
+        return api_json(a, 200, o, e);
+    }
+    if (str_eq(a->param, retention_fields.name)) {
+        o = fields_schema(&retention_fields);
         json_put_take(o, "columns", json_array());
         return api_json(a, 200, o, e);
     }

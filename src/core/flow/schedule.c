@@ -1,5 +1,5 @@
-/* The clock's work: renewals that are due, sessions that ended, and the signed audit head. Missed
- * runs are made up. */
+/* The clock's work: renewals and checks that are due, work past its time, the signed audit head.
+ * Missed runs are made up. */
 #include "src/core/flow/schedule.h"
 
 #include <stdlib.h>
@@ -14,6 +14,7 @@
 #include "src/core/flow/parts.h"
 #include "src/core/flow/renew.h"
 #include "src/core/policies.h"
+#include "src/core/retention.h"
 #include "src/core/setup.h"
 
 #define TICK_MS 10000
@@ -33,15 +34,6 @@ static int due_renewal(void *record, void *arg, struct err *e)
     if (c->renew_at > b->now || b->n == BATCH)
         return 1;
     return str_copy(b->id[b->n++], ID_CHARS + 1, c->id, e);
-}
-
-static int ended_session(void *record, void *arg, struct err *e)
-{
-    const struct session *s = record;
-    struct batch *b = arg;
-    if (s->expires_at > b->now || b->n == BATCH)
-        return 1;
-    return str_copy(b->id[b->n++], ID_CHARS + 1, s->id, e);
 }
 
 static int collect(struct core *core, enum table table, const char *column, row_fn fn,
@@ -151,23 +143,6 @@ static int check_due(struct core *core, struct err *e)
     return 0;
 }
 
-static int drop_sessions(struct core *core, struct err *e)
-{
-    struct batch b = {0};
-    OWN(txn_abort)
-    struct txn *t = NULL;
-    if (collect(core, TABLE_SESSION, "expires_at", ended_session, &b, e) < 0)
-        return -1;
-    if (b.n == 0)
-        return 0;
-    if (txn_begin(core->db, true, &t, e) < 0)
-        return -1;
-    for (size_t i = 0; i < b.n; i++)
-        if (row_delete(t, TABLE_SESSION, b.id[i], e) < 0)
-            return -1;
-    return txn_commit(&t, e);
-}
-
 static void tick_fiber(void *arg)
 {
     struct core *core = arg;
@@ -178,7 +153,7 @@ static void tick_fiber(void *arg)
                 {"checks", check_due},
                 {"orders", expire_due},
                 {"policies", policies_tick},
-                {"sessions", drop_sessions},
+                {"retention", retention_tick},
                 {"audit head", audit_sign_head},
                 {"ui certificate", setup_ui_certificate}};
     for (size_t i = 0; i < COUNT(work) && core->state == STATE_OPERATIONAL; i++) {

@@ -1,4 +1,4 @@
-// Settings: users, API tokens, one-time sign-in codes, and locking the appliance.
+// Settings: users, API tokens, one-time sign-in codes, retention, and locking the appliance.
 import { useState } from 'preact/hooks';
 import { api, type Schemas } from '../api';
 import { exact } from '../format';
@@ -27,7 +27,7 @@ export function Settings({ tab }: { tab: string }) {
   const tabs: [string, string][] = [
     ...(may('USER_ADMIN') ? [['users', 'Users'] as [string, string]] : []),
     ['tokens', 'API tokens'],
-    ...(may('SYSTEM_ADMIN') ? [['codes', 'One-time codes'], ['appliance', 'Appliance']] as [string, string][] : []),
+    ...(may('SYSTEM_ADMIN') ? [['codes', 'One-time codes'], ['retention', 'Retention'], ['appliance', 'Appliance']] as [string, string][] : []),
   ];
   const now = tab || tabs[0]![0];
   const known = tabs.some(([t]) => t === now);
@@ -35,7 +35,7 @@ export function Settings({ tab }: { tab: string }) {
     <>
       <nav class="tabs" aria-label="Settings">{tabs.map(([t, text]) => <Link key={t} to={`/settings/${t}`} aria-current={t === now ? 'page' : undefined}>{text}</Link>)}</nav>
       {!known ? <><Head title="Settings" /><Empty title="Not for your roles"><p>Somebody who manages users can give you a role that has it.</p></Empty></>
-        : now === 'users' ? <Users /> : now === 'tokens' ? <Tokens /> : now === 'codes' ? <Codes /> : <Appliance />}
+        : now === 'users' ? <Users /> : now === 'tokens' ? <Tokens /> : now === 'codes' ? <Codes /> : now === 'retention' ? <Retention /> : <Appliance />}
     </>
   );
 }
@@ -149,6 +149,25 @@ function Codes() {
       <p>A one-time code signs a user in once, without the password: for a first sign-in, or when the password is lost.</p>
       <Form fields={fields} action="Make a code" save={async (body) => setMade((await api.post('/api/v1/sign-in-codes', { body: body as Schemas['SignInCodeNew'] })).data)} />
       {made && <Once title="One-time sign-in code" secret={made.code} onClose={() => setMade(null)} text={`It works once, until ${exact(made.expires_at)}.`} />}
+    </>
+  );
+}
+
+function Retention() {
+  const schema = useSchema('retention');
+  const r = useLoad(() => api.get('/api/v1/settings/retention'), []);
+  if (!schema.data || !r.data) return schema.error || r.error ? <Trouble text={schema.error || r.error} /> : <Loading />;
+  const { data, etag } = r.data;
+  return (
+    <>
+      <Head title="Retention" />
+      <p class="soft">How long ended work is kept before the clock takes it away. The audit is never taken away, nor a job that a certificate or an order names as its last, nor the deployment a certificate can be rolled back to. Each step that takes something away is in the audit.</p>
+      <Form fields={schema.data.fields} record={data} action="Save" reread={r.reload}
+        save={async (body) => {
+          await api.patch('/api/v1/settings/retention', { ifMatch: etag, body: body as Schemas['RetentionInput'] });
+          say('Saved.');
+          await r.reload();
+        }} />
     </>
   );
 }
