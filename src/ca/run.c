@@ -14,6 +14,7 @@
 #include "src/base/own.h"
 #include "src/ca/ca.h"
 #include "src/ca/job.h"
+#include "src/ca/status.h"
 
 #define CALL_MS 15000
 #define REQUESTS_MAX 256
@@ -160,9 +161,13 @@ static void run_request(void *arg)
     struct request *q = arg;
     struct err e = {0};
     struct msg_CA_CSR csr;
+    struct msg_CA_STATUS status;
     int got;
 
-    if (q->msg.type == MSG_CA_CSR)
+    if (q->msg.type == MSG_CA_STATUS)
+        got =
+            get_CA_STATUS(&q->msg, &status, &e) < 0 ? -1 : ca_status(q->ca, q->msg.id, &status, &e);
+    else if (q->msg.type == MSG_CA_CSR)
         got = get_CA_CSR(&q->msg, &csr, &e) < 0 ? -1 : ca_make_csr(q->ca, q->msg.id, &csr, &e);
     else
         got = run_job(q, &e);

@@ -35,8 +35,9 @@ struct core {
     int64_t started_at;
     _Atomic uint64_t *changes; /* changes.c */
     int changes_fd;
-    bool judging;  /* a fiber judges certificates by the policies: policies_sweep.c */
-    uint64_t lost; /* how often a process we talk to has gone away: see run_interrupted */
+    bool judging;    /* a fiber judges certificates by the policies: policies_sweep.c */
+    bool validating; /* flow/validate.c: one round at a time */
+    uint64_t lost;   /* how often a process we talk to has gone away: see run_interrupted */
 };
 
 #define KEY_TIMEOUT_MS 30000

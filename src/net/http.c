@@ -154,7 +154,7 @@ static bool set_policy(CURL *c, const struct http_request *q)
     bool ok = true;
 #define SET(option, value) ok = ok && curl_easy_setopt(c, option, value) == CURLE_OK
     SET(CURLOPT_URL, q->url);
-    SET(CURLOPT_PROTOCOLS_STR, "https");
+    SET(CURLOPT_PROTOCOLS_STR, q->signed_object ? "http,https" : "https");
     SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     SET(CURLOPT_SSL_VERIFYPEER, 1L);
     SET(CURLOPT_SSL_VERIFYHOST, 2L);
@@ -248,7 +248,7 @@ int http_perform(struct http *h, const struct http_request *q, struct http_respo
 
     if (!c)
         abort(); /* out of memory */
-    if (!str_starts(q->url, "https://"))
+    if (!str_starts(q->url, "https://") && !(q->signed_object && str_starts(q->url, "http://")))
         return err_set(e, ERR_INPUT, "address %.200s: expected https://", q->url);
     if (!set_policy(c, q) || !set_request(c, q, headers) || !set_answer(c, &t))
         return err_set(

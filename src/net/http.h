@@ -1,8 +1,9 @@
 /*
- * Outgoing HTTPS over libcurl. Always: TLS 1.2 or newer, certificate and host name checked, no
- * redirects, no cookies, no proxy from the environment, a limit on time and on the size of the
- * answer. Any HTTP status is an answer (0 is returned); the caller judges it. Errors say what
- * failed: the name, the connection, the server's certificate, time or size.
+ * Outgoing HTTPS over libcurl; plain HTTP only for objects that are signed. Always: TLS 1.2 or
+ * newer, certificate and host name checked, no redirects, no cookies, no proxy from the
+ * environment, a limit on time and on the size of the answer. Any HTTP status is an answer (0 is
+ * returned); the caller judges it. Errors say what failed: the name, the connection, the server's
+ * certificate, time or size.
  *
  * In a fiber http_perform yields until the answer is there; on the main stack it blocks.
  */
@@ -20,7 +21,8 @@ void http_free(struct http *h); /* no request may be under way */
 
 struct http_request {
     const char *method;         /* GET, HEAD or POST */
-    const char *url;            /* https only */
+    const char *url;            /* https; http too for a signed object */
+    bool signed_object;         /* the answer proves itself by its signature: a CRL */
     const char *const *headers; /* "Name: value", NULL-ended; or NULL */
     struct blob body;           /* of POST */
     size_t max_body;            /* 0: HTTP_BODY_MAX */

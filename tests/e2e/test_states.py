@@ -2,8 +2,12 @@
 tried again by itself, on a whole appliance and a real server."""
 import datetime
 import json
+import os
 import re
+import signal
+import threading
 import time
+from pathlib import Path
 
 import main_job
 import pytest
@@ -258,3 +262,22 @@ def test_order_expires_with_its_certificate_across_a_restart(appliance, brief_ca
     assert [(r["actor"], r["action"]) for r in audit] == [("scheduler", "order.expired")]
     assert [r["id"] for r in appliance.get("/orders", filter="state:equals:Expired")["items"]] == [order["id"]]
     appliance.delete(f"/orders/{order['id']}")
+
+
+# ---- a row may change while its job runs ----
+def test_row_changed_meanwhile_does_not_fail_its_issue(appliance):
+    cert = appliance.post("/certificates", {"name": "busy.example", "connector": main_job.connector(appliance)["id"],
+                                            "key_alg": "p-256"})
+    for step in ("csr", "check"):
+        appliance.fault.write_text(f"before {step}\n")
+        core = appliance.pid("core")
+        job = appliance.post(f"/certificates/{cert['id']}/issue", {})["job"]
+        wait(lambda: Path(f"/proc/{core}/stat").read_text().rsplit(")", 1)[1].split()[0] in "Tt")
+        asked = threading.Thread(target=appliance.patch, args=(f"/certificates/{cert['id']}", {"tags": [f"at={step}"]}))
+        asked.start()
+        time.sleep(0.5)  # the call now waits in core's socket
+        os.kill(core, signal.SIGCONT)
+        asked.join()
+        assert appliance.job_end(job)["state"] == "Done"
+        row = appliance.get(f"/certificates/{cert['id']}")
+        assert (row["status"], row["tags"]) == ("Issued", [f"at={step}"])

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "crypto/x509/cert.h"
+#include "crypto/x509/status.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
@@ -25,6 +25,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         abort();
     if (cert_describe(cert, &info, NULL) == 0 &&
         !(text_clean(info.subject, strlen(info.subject), "") && info.common_name && info.serial))
+        abort();
+    OWN(own_mem)
+    char *url = cert_crl_url(cert);
+    if (url && !text_clean(url, strlen(url), ""))
         abort();
     (void)cert_findings(cert, 1767225600, &found, NULL);
     if (cert_text(cert, &text, NULL) == 0 && !text_clean((const char *)text.p, text.n, "\n\t"))

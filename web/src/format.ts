@@ -72,6 +72,7 @@ const TONES: Record<string, [Tone, string]> = {
   Locked: ['warn', '●'], 'Rolled Back': ['bad', '↺'], 'rolled back': ['bad', '↺'], Failed: ['bad', '✕'], failed: ['bad', '✕'],
   'Deployment Failed': ['bad', '✕'], Rejected: ['bad', '✕'], Error: ['bad', '✕'], Unreachable: ['bad', '✕'],
   'Auth Failed': ['bad', '✕'], Revoked: ['bad', '✕'], denied: ['bad', '✕'], refused: ['bad', '✕'], Expired: ['bad', '!'],
+  Valid: ['ok', '✓'], 'Name mismatch': ['bad', '!'], 'Chain incomplete': ['warn', '!'], 'Revocation unknown': ['warn', '?'], 'Not yet valid': ['warn', '!'],
 };
 export function tone(word: string): [Tone, string] {
   return TONES[word] ?? ['soft', '·'];

@@ -156,6 +156,8 @@ int on_certs_update(struct api *a, struct err *e)
         text_set(&c.status, "Initiated");
     OWN(own_mem)
     char *now = aim_of(&c);
+    if (text_of(c.chain)[0])
+        c.validate_at = now_s();
     if (text_of(c.failure_cause)[0] && !str_eq(aim, now) && aim_anew(t, &c, e) < 0)
         return -1;
     if (cert_settle(t, &c, e) < 0 || row_put(t, TABLE_CERT, &c, e) < 0 ||

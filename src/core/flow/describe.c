@@ -6,6 +6,7 @@
 #include "src/base/str.h"
 #include "src/base/time.h"
 #include "src/core/flow/parts.h"
+#include "src/core/flow/validate.h"
 
 static void own_info(struct cert_info *i)
 {
@@ -41,6 +42,9 @@ int cert_describe_chain(struct cert *c, const char *chain_pem, struct err *e)
         return err_wrap(e, "certificate");
     }
     add_chain_fault(&chain, &findings);
+    if (!str_eq(text_of(c->fingerprint), i.fingerprint))
+        validate_anew(c);
+    c->validate_at = now_s();
     text_set(&c->chain, chain_pem);
     if (text_of(c->name)[0] == '\0')
         text_set(&c->name, i.common_name);
@@ -53,7 +57,6 @@ int cert_describe_chain(struct cert *c, const char *chain_pem, struct err *e)
     text_set(&c->fingerprint, i.fingerprint);
     text_set(&c->sig_alg, i.sig_alg);
     text_set(&c->key_info, i.key_alg);
-    text_set(&c->validation_status, chain.n > 1 ? "leaf and issuers as served" : "leaf only");
     c->not_before = i.not_before;
     c->not_after = i.not_after;
     strs_free(&c->vulnerable);

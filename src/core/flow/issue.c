@@ -83,7 +83,7 @@ static int keep_order(struct run *r, struct cert *c, struct blob csr, struct err
     OWN(txn_abort)
     struct txn *t = NULL;
     fields_init(&order_fields, &o);
-    if (txn_begin(r->core->db, true, &t, e) < 0 ||
+    if (txn_begin(r->core->db, true, &t, e) < 0 || cert_reread(t, c, e) < 0 ||
         row_get(t, TABLE_CONNECTOR, c->connector, &ca, e) < 0)
         return -1;
     text_set(&o.cert, c->id);
@@ -316,6 +316,8 @@ static int finish_issue(struct run *r, struct order *o, struct err *e)
     }
     OWN(txn_abort)
     struct txn *t = NULL;
+    if (txn_begin(r->core->db, true, &t, e) < 0 || cert_reread(t, &c, e) < 0)
+        return -1;
     text_set(&c.previous_chain, c.chain);
     if (cert_describe_chain(&c, buf_cstr(&pem), e) < 0)
         return -1;
@@ -325,11 +327,10 @@ static int finish_issue(struct run *r, struct order *o, struct err *e)
         text_set(&c.dcv_status, "http-01: proved");
     text_set(&c.key, r->job.key);
     text_set(&c.order_reference, o->reference);
-    text_set(&c.validation_status, "key, chain, names, validity and policy checked");
     text_set(&c.failure, "");
     text_set(&c.failure_cause, "");
     cert_derive(&c, false);
-    if (txn_begin(r->core->db, true, &t, e) < 0 || policies_mark(t, &c, e) < 0 ||
+    if (policies_mark(t, &c, e) < 0 ||
         timeline_add(t, c.id, "issued", c.serial, r->job.id, e) < 0 ||
         expire_at(t, o->id, c.not_after, e) < 0)
         return -1;

@@ -18,6 +18,14 @@ int load(struct core *core, enum table table, const char *id, void *record, stru
     return row_get(t, table, text_of(id), record, e);
 }
 
+int cert_reread(struct txn *t, struct cert *c, struct err *e)
+{
+    OWN(own_mem)
+    char *id = xstrdup(c->id);
+    fields_free(&cert_fields, c);
+    return row_get(t, TABLE_CERT, id, c, e);
+}
+
 int save(struct core *core, enum table table, void *record, struct err *e)
 {
     OWN(txn_abort)

@@ -18,6 +18,8 @@ int ca_args_load(struct core *core, const char *connector_id, enum ca_use use, s
 void ca_args_free(struct ca_args *a);
 
 int load(struct core *core, enum table table, const char *id, void *record, struct err *e);
+/* The certificate as it is now: others may have changed its row while the flow waited. */
+int cert_reread(struct txn *t, struct cert *c, struct err *e);
 /* Stores a changed record by itself, keeping `rev` right. */
 int save(struct core *core, enum table table, void *record, struct err *e);
 

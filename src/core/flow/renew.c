@@ -7,6 +7,7 @@
 #include "src/base/str.h"
 #include "src/base/time.h"
 #include "src/core/audit.h"
+#include "src/core/flow/validate.h"
 
 int cert_demand_idle(struct txn *t, const struct cert *c, struct err *e)
 {
@@ -57,6 +58,7 @@ static int make_successor(struct txn *t, struct cert *old, struct cert *next, st
     text_set(&next->failure, NULL);
     text_set(&next->failure_cause, NULL);
     next->revoked = false;
+    validate_anew(next);
     next->not_before = next->not_after = next->renew_at = next->last_provisioned = 0;
     text_set(&next->previous_chain, old->chain);
     text_set(&next->chain, NULL);

@@ -36,6 +36,7 @@ static int keep_revoked(struct run *r, const char *order_id, struct err *e)
     text_set(&o.state, order_state_name(ORDER_REVOKED));
     o.expires_at = o.expired_at = 0;
     c.revoked = true;
+    c.validate_at = now_s();
     if (cert_settle(t, &c, e) < 0 || row_put(t, TABLE_ORDER, &o, e) < 0 ||
         row_put(t, TABLE_CERT, &c, e) < 0 ||
         timeline_add(t, c.id, "revoked", text_of(o.revoke_comments), r->job.id, e) < 0)

@@ -13,6 +13,7 @@
 #include "src/core/flow/expire.h"
 #include "src/core/flow/parts.h"
 #include "src/core/flow/renew.h"
+#include "src/core/flow/validate.h"
 #include "src/core/policies.h"
 #include "src/core/retention.h"
 #include "src/core/setup.h"
@@ -149,13 +150,10 @@ static void tick_fiber(void *arg)
     static const struct {
         const char *name;
         int (*run)(struct core *core, struct err *e);
-    } work[] = {{"renewals", renew_due},
-                {"checks", check_due},
-                {"orders", expire_due},
-                {"policies", policies_tick},
-                {"retention", retention_tick},
-                {"audit head", audit_sign_head},
-                {"ui certificate", setup_ui_certificate}};
+    } work[] = {{"renewals", renew_due},         {"checks", check_due},
+                {"orders", expire_due},          {"policies", policies_tick},
+                {"validation", validate_due},    {"retention", retention_tick},
+                {"audit head", audit_sign_head}, {"ui certificate", setup_ui_certificate}};
     for (size_t i = 0; i < COUNT(work) && core->state == STATE_OPERATIONAL; i++) {
         struct err e = {0};
         if (work[i].run(core, &e) < 0)

@@ -87,7 +87,7 @@ function Details({ c }: { c: Cert }) {
             ['Validity', c.not_after && c.not_before && <><Life from={c.not_before} to={c.not_after} /> {date(c.not_before)} to {date(c.not_after)}, <When at={c.not_after} /></>],
             ['Issuer CA', c.issuer], ['CA Type', c.issuer && c.ca_type], ['Signature Algorithm', c.sig_alg], ['Key', c.key_info || c.key_alg],
             ['Serial Number', <Mono text={c.serial} copy />], ['Thumbprint (SHA-256)', <Mono text={c.fingerprint} copy />],
-            ['Validation Status', c.validation_status], ['DCV Status', c.dcv_status], ['Organization', c.organization],
+            ['Validation Status', c.validation_status && <Validation c={c} />], ['DCV Status', c.dcv_status], ['Organization', c.organization],
           ]} />
         </section>
         <div class="stack">
@@ -112,6 +112,12 @@ function Details({ c }: { c: Cert }) {
         </div>
       </div>
     </div>
+  );
+}
+
+function Validation({ c }: { c: Cert }) {
+  return (
+    <><Pill word={c.validation_status} /> {c.validation_detail}{c.validated_at && <span class="soft">, as of <When at={c.validated_at} /></span>}</>
   );
 }
 
