@@ -14,15 +14,6 @@ DEFINE_OWN(X509_STORE_CTX *, x509_store_ctx, X509_STORE_CTX_free)
 
 #define URL_MAX 2048
 
-bool cert_issued_by(const X509 *cert, const X509 *issuer)
-{
-    const bool is = X509_check_issued((X509 *)issuer, (X509 *)cert) == X509_V_OK &&
-                    X509_verify((X509 *)cert, X509_get0_pubkey(issuer)) == 1;
-
-    ERR_clear_error();
-    return is;
-}
-
 static char *url_of(const GENERAL_NAME *name)
 {
     int type;

@@ -7,8 +7,6 @@
 
 #define CRL_MAX_BYTES (4 * 1024 * 1024)
 
-/* By name, key identifier and signature. */
-bool cert_issued_by(const X509 *cert, const X509 *issuer);
 /* The first http or https address of its CRL distribution points; malloc'ed, NULL: it names none.
  */
 char *cert_crl_url(const X509 *cert);

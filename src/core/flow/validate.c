@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "crypto/x509/status.h"
 #include "src/base/log.h"
 #include "src/base/own.h"
 #include "src/base/str.h"
