@@ -1,11 +1,11 @@
 #!/bin/sh
 # Tests with foreign tools that come from another registry than Debian's, PyPI: schemathesis over the
-# live API, and Ansible, which deploys in turns with the appliance to the same servers. A tool that
-# cannot be had counts as skipped and is named. The last line is "N passed, N failed", with
-# ", N skipped" if any.
+# live API, Ansible, which deploys in turns with the appliance to the same servers, and hsslms, another
+# implementation of the firmware's LMS signatures. A tool that cannot be had counts as skipped and is
+# named. The last line is "N passed, N failed", with ", N skipped" if any.
 #
 # Environment: EXAMPLES=10  calls made up for each operation at most
-#              ONLY=ansible,schemathesis   the tools, both by default
+#              ONLY=ansible,hsslms,schemathesis   the tools, all by default
 set -u
 cd "$(dirname -- "$0")/.." || exit 1
 
@@ -26,15 +26,18 @@ count() { # COMMAND...
 }
 
 mkdir -p build
-for tool in $(echo "${ONLY:-ansible,schemathesis}" | tr , ' '); do
+for tool in $(echo "${ONLY:-ansible,hsslms,schemathesis}" | tr , ' '); do
     case $tool in
     ansible) package=ansible-core program=ansible-playbook mode=dev ;;
+    hsslms) package=hsslms program=python ;;
     schemathesis) package=schemathesis program=schemathesis mode=asan ;;
-    *) echo "ONLY: expected some of ansible,schemathesis, not $tool"; exit 1 ;;
+    *) echo "ONLY: expected some of ansible,hsslms,schemathesis, not $tool"; exit 1 ;;
     esac
     if ! path=$(tests/pypi.sh "$package" "$program"); then
         echo "skipped: $package is not to be had from PyPI"
         skipped=$((skipped + 1))
+    elif [ "$tool" = hsslms ]; then
+        count "$path" -B tests/interop_lms.py
     elif ! build "$mode"; then
         failed=$((failed + 1))
     elif [ "$tool" = ansible ]; then
