@@ -28,25 +28,32 @@ struct memory {
     size_t writes;
     unsigned flushes;
     struct memory_write log[MEMORY_WRITES_MAX];
-    int lie; /* the part whose writes are lost; -1: none */
+    int lie;          /* the part whose writes are lost; -1: none */
+    unsigned calls;   /* of the disk so far */
+    unsigned fail_at; /* the call that fails, from 1; 0: none */
 };
+
+static inline int memory_call(struct memory *m, struct err *e)
+{
+    return ++m->calls == m->fail_at ? err_set(e, ERR_SYSTEM, "the disk failed") : 0;
+}
 
 static inline int memory_read(const struct block *b, uint64_t at, void *p, size_t n, struct err *e)
 {
-    (void)e;
     const struct memory_part *m = b->ctx;
     memcpy(p, m->p + at, n);
-    return 0;
+    return memory_call(m->of, e);
 }
 
 static inline int memory_write(const struct block *b, uint64_t at, const void *p, size_t n,
                                struct err *e)
 {
-    (void)e;
     struct memory_part *part = b->ctx;
     struct memory *m = part->of;
     unsigned i = (unsigned)(part - m->part);
 
+    if (memory_call(m, e) < 0)
+        return -1;
     if (m->record) {
         assert_true(m->writes < MEMORY_WRITES_MAX);
         struct memory_write *w = &m->log[m->writes++];
@@ -62,10 +69,9 @@ static inline int memory_write(const struct block *b, uint64_t at, const void *p
 
 static inline int memory_flush(const struct block *b, struct err *e)
 {
-    (void)e;
     struct memory_part *part = b->ctx;
     part->of->flushes++;
-    return 0;
+    return memory_call(part->of, e);
 }
 
 static inline void memory_make(struct memory *m)

@@ -1,4 +1,7 @@
 /* A slot on the disk: every byte that may run is covered by the manifest, and is compared. */
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "crypto/firmware/verity.h"
 #include "tests/unit/crypto/firmware/memory.h"
 
@@ -44,66 +47,102 @@ static int unlay(void **state)
     return 0;
 }
 
-static int judge_block(struct manifest *m, struct err *e)
+static int judge_block(const struct disk *d, struct manifest *m, struct err *e)
 {
     enum slot_why why;
-    return slot_read(&memory.disk, SLOT_B, &policy, m, &why, e);
+    return slot_read(d, SLOT_B, &policy, m, &why, e);
 }
 
 /* As `certkeep-update check` judges a slot. */
-static int judge(struct err *e)
+static int judge(const struct disk *d, struct err *e)
 {
     struct manifest m;
 
-    if (judge_block(&m, e) < 0)
+    if (judge_block(d, &m, e) < 0)
         return -1;
-    return slot_check(&memory.disk.boot[1], &memory.disk.root[1], &m, NULL, e);
+    return slot_check(&d->boot[1], &d->root[1], &m, NULL, e);
 }
 
 static void test_slot_whole_is_accepted(void **state)
 {
     (void)state;
     struct err e = {0};
-    if (judge(&e) < 0)
+    if (judge(&memory.disk, &e) < 0)
         fail_msg("%s", e.text);
+}
+
+/* The disk as files in a folder. */
+static void files_make(char *folder, struct disk *d)
+{
+    static const char *const names[] = {"control", "boot-a", "boot-b", "root-a", "root-b"};
+    struct err e = {0};
+
+    assert_non_null(mkdtemp(folder));
+    for (size_t i = 0; i < MEMORY_PARTS; i++) {
+        char path[128];
+        snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
+        int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+        assert_true(fd >= 0);
+        assert_int_equal(write(fd, memory.part[i].p, memory.part[i].n), memory.part[i].n);
+        close(fd);
+    }
+    if (disk_open(folder, d, &e) < 0)
+        fail_msg("%s", e.text);
+    for (size_t i = 0; i < MEMORY_PARTS; i++) {
+        char path[128];
+        snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
+        unlink(path); /* the open descriptors are enough */
+    }
+    rmdir(folder);
+}
+
+static void file_change(int fd, size_t at, uint8_t by)
+{
+    uint8_t byte;
+    assert_int_equal(pread(fd, &byte, 1, (off_t)at), 1);
+    byte ^= by;
+    assert_int_equal(pwrite(fd, &byte, 1, (off_t)at), 1);
 }
 
 static void test_slot_refuses_random_flips(void **state)
 {
     (void)state;
     static const struct {
-        unsigned part; /* of the disk */
+        bool boot;
         size_t at;
         size_t n;
     } areas[] = {
-        {2, 0, SAMPLE_BOOT},
-        {4, 0, SAMPLE_ROOT},
-        {4, SAMPLE_ROOT, SAMPLE_TREE},
-        {4, MEMORY_ROOT - SLOT_BLOCK_BYTES, MANIFEST_BYTES},
-        {4, MEMORY_ROOT - SLOT_BLOCK_BYTES + 512, ECDSA_SIGNATURE_BYTES},
-        {4, MEMORY_ROOT - SLOT_BLOCK_BYTES + 608, LMS_SIGNATURE_BYTES},
+        {true, 0, SAMPLE_BOOT},
+        {false, 0, SAMPLE_ROOT},
+        {false, SAMPLE_ROOT, SAMPLE_TREE},
+        {false, MEMORY_ROOT - SLOT_BLOCK_BYTES, MANIFEST_BYTES},
+        {false, MEMORY_ROOT - SLOT_BLOCK_BYTES + 512, ECDSA_SIGNATURE_BYTES},
+        {false, MEMORY_ROOT - SLOT_BLOCK_BYTES + 608, LMS_SIGNATURE_BYTES},
     };
+    char folder[] = "/tmp/certkeep-slots-XXXXXX";
+    struct disk d;
     struct manifest m;
     struct manifest changed;
-    struct err none = {0};
-    assert_int_equal(judge_block(&m, &none), 0);
+    struct err e = {0};
+    files_make(folder, &d);
+    assert_int_equal(judge_block(&d, &m, &e), 0);
     for (unsigned i = 0; i < FLIPS; i++) {
-        struct err e = {0};
         uint32_t pick[2];
         must(psa_generate_random((uint8_t *)pick, sizeof(pick)));
         unsigned area = i % 6;
         size_t at = areas[area].at + pick[0] % areas[area].n;
-        uint8_t *byte = &memory.part[areas[area].part].p[at];
-        uint8_t was = *byte;
-        *byte ^= (uint8_t)(1 + pick[1] % 255);
+        int fd = areas[area].boot ? d.boot[1].fd : d.root[1].fd;
+        uint8_t by = (uint8_t)(1 + pick[1] % 255);
+        file_change(fd, at, by);
         /* Each half alone, for time: what is in an image says nothing about the slot block. */
-        if (area < 3 ? slot_check(&memory.disk.boot[1], &memory.disk.root[1], &m, NULL, &e) == 0
-                     : judge_block(&changed, &e) == 0)
-            fail_msg("byte %zu of %s may be changed", at,
-                     areas[area].part == 2 ? "boot-b" : "root-b");
-        *byte = was;
+        if (area < 3 ? slot_check(&d.boot[1], &d.root[1], &m, NULL, &e) == 0
+                     : judge_block(&d, &changed, &e) == 0)
+            fail_msg("byte %zu of %s may be changed", at, areas[area].boot ? "boot-b" : "root-b");
+        file_change(fd, at, by);
     }
-    test_slot_whole_is_accepted(NULL);
+    if (judge(&d, &e) < 0)
+        fail_msg("%s", e.text);
+    disk_close(&d);
 }
 
 /* Data and a hash tree that fit each other, but are not what was signed. */
@@ -115,7 +154,7 @@ static void test_slot_refuses_another_root_with_its_tree(void **state)
     uint8_t *root = memory.part[4].p;
     root[5] ^= 1;
     sample_tree(sample->manifest + 184, root, root + SAMPLE_ROOT, hash);
-    assert_int_equal(judge(&e), -1);
+    assert_int_equal(judge(&memory.disk, &e), -1);
     assert_int_equal(e.code, ERR_CRYPTO);
     assert_non_null(strstr(e.text, "root-b: root hash: it is not the one of the manifest"));
 }
@@ -127,7 +166,7 @@ static void test_slot_ignores_what_lies_between(void **state)
     struct err e = {0};
     memory.part[2].p[SAMPLE_BOOT] = 1;
     memory.part[4].p[SAMPLE_ROOT + SAMPLE_TREE] = 1;
-    assert_int_equal(judge(&e), 0);
+    assert_int_equal(judge(&memory.disk, &e), 0);
 }
 
 static void why_of(const struct policy *p, enum slot_id id, enum slot_why want, const char *says)

@@ -24,22 +24,28 @@ static const struct control before = {
     .slot = {{.commit = 4, .tries = TRIES_BLESSED, .blessed = true},
              {.commit = 3, .tries = TRIES_BLESSED, .blessed = true}}};
 
-static void update_all(struct memory *m)
+static int update_try(struct memory *m, struct err *e)
 {
     struct updater u = {.disk = &m->disk, .trust = &trust, .board = SAMPLE_BOARD};
     enum slot_id target;
     uint32_t next = 0;
-    struct err e = {0};
 
-    if (update_begin(&u, new->head, sizeof(new->head), &next, &e) < 0)
-        fail_msg("%s", e.text);
+    if (update_begin(&u, new->head, sizeof(new->head), &next, e) < 0)
+        return -1;
     for (uint32_t i = next; i <= SAMPLE_PIECES; i++) {
         size_t at = (size_t)(i - 1) * PIECE_BYTES;
         size_t n = SAMPLE_PAYLOAD - at < PIECE_BYTES ? SAMPLE_PAYLOAD - at : PIECE_BYTES;
-        if (update_piece(&u, i, new->payload + at, n, &next, &e) < 0)
-            fail_msg("%s", e.text);
+        if (update_piece(&u, i, new->payload + at, n, &next, e) < 0)
+            return -1;
     }
-    if (update_commit(&u, &target, &e) < 0)
+    return update_commit(&u, &target, e);
+}
+
+static void update_all(struct memory *m)
+{
+    struct err e = {0};
+
+    if (update_try(m, &e) < 0)
         fail_msg("%s", e.text);
 }
 
@@ -213,6 +219,28 @@ static void test_power_cut_loses_any_unflushed_writes(void **state)
     }
 }
 
+/* The disk fails at one of its calls: an error, a whole system, and the next try ends well. */
+static void test_disk_that_fails_once(void **state)
+{
+    (void)state;
+    disk_before(&memory);
+    memory.calls = 0;
+    update_all(&memory);
+    unsigned calls = memory.calls;
+    unsigned step = 1;
+    for (unsigned at = 1; at <= calls; at += step) {
+        struct err e = {0};
+        disk_before(&memory);
+        memory.calls = 0;
+        memory.fail_at = at;
+        assert_int_equal(update_try(&memory, &e), -1);
+        assert_non_null(strstr(e.text, "the disk failed"));
+        memory.fail_at = 0;
+        finishes();
+        step = at < 25 || at > calls - 25 ? 1 : 101; /* the middle is reading pieces back */
+    }
+}
+
 /* The control record is what a bless writes: one sector, whole or not at all. */
 static void test_power_cut_inside_bless(void **state)
 {
@@ -243,6 +271,7 @@ int main(void)
         cmocka_unit_test(test_power_cut_after_every_write),
         cmocka_unit_test(test_power_cut_inside_every_write),
         cmocka_unit_test(test_power_cut_loses_any_unflushed_writes),
+        cmocka_unit_test(test_disk_that_fails_once),
         cmocka_unit_test(test_power_cut_inside_bless),
     };
     return cmocka_run_group_tests(tests, start, stop);
