@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -57,9 +56,9 @@ static int file_flush(const struct block *b, struct err *e)
     return 0;
 }
 
-int block_open(int dir, const char *name, struct block *out, struct err *e)
+int block_open(int dir, const char *name, bool writable, struct block *out, struct err *e)
 {
-    int fd = openat(dir, name, O_RDWR | O_CLOEXEC | O_NOCTTY);
+    int fd = openat(dir, name, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOCTTY);
     if (fd < 0)
         return err_sys(e, name);
 

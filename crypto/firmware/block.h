@@ -3,6 +3,7 @@
  * updater goes through this, so that tests can record every write and cut it at any byte.
  */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,7 +22,7 @@ struct block {
 };
 
 /* Opens `name` in the folder `dir`: a block device or a regular file. */
-int block_open(int dir, const char *name, struct block *out, struct err *e);
+int block_open(int dir, const char *name, bool writable, struct block *out, struct err *e);
 void block_close(struct block *b);
 
 /* Both refuse what lies outside; reading past the end is an error, never a short read. */

@@ -17,18 +17,25 @@ int disk_open(const char *path, struct disk *out, struct err *e)
         return err_sys(e, path);
 
     struct disk d = {0};
-    struct {
+    struct control c;
+    if (block_open(dir, "control", true, &d.control, e) < 0)
+        return err_wrap(e, "%s", path);
+    if (control_load(&d.control, &c, NULL) < 0)
+        c.running = SLOT_NONE; /* whoever needs the record asks again and is told why */
+
+    const struct {
         const char *name;
+        enum slot_id of;
         struct block *block;
-    } parts[] = {{"control", &d.control},
-                 {"boot-a", &d.boot[0]},
-                 {"boot-b", &d.boot[1]},
-                 {"root-a", &d.root[0]},
-                 {"root-b", &d.root[1]}};
+    } parts[] = {{"boot-a", SLOT_A, &d.boot[SLOT_A]},
+                 {"boot-b", SLOT_B, &d.boot[SLOT_B]},
+                 {"root-a", SLOT_A, &d.root[SLOT_A]},
+                 {"root-b", SLOT_B, &d.root[SLOT_B]}};
     for (size_t i = 0; i < COUNT(parts); i++) {
-        if (block_open(dir, parts[i].name, parts[i].block, e) < 0) {
+        if (block_open(dir, parts[i].name, parts[i].of != c.running, parts[i].block, e) < 0) {
             while (i > 0)
                 block_close(parts[--i].block);
+            block_close(&d.control);
             return err_wrap(e, "%s", path);
         }
     }

@@ -13,7 +13,10 @@ struct disk {
     struct block root[2];
 };
 
-/* Opens control, boot-a, boot-b, root-a and root-b in the folder `path`. */
+/*
+ * Opens control, boot-a, boot-b, root-a and root-b in the folder `path`. The partitions of the slot
+ * that runs, by the control record, are opened for reading only.
+ */
 int disk_open(const char *path, struct disk *out, struct err *e);
 void disk_close(struct disk *d);
 

@@ -145,6 +145,29 @@ static void test_slot_refuses_random_flips(void **state)
     disk_close(&d);
 }
 
+/* The kernel itself holds the updater back from the system that runs. */
+static void test_disk_open_leaves_the_running_slot_read_only(void **state)
+{
+    (void)state;
+    static const enum slot_id running[] = {SLOT_NONE, SLOT_A, SLOT_B};
+    for (size_t i = 0; i < 3; i++) {
+        char folder[] = "/tmp/certkeep-slots-XXXXXX";
+        uint8_t zero[BLOCK_BYTES] = {0};
+        struct control c = {.running = running[i], .sent = SLOT_NONE};
+        struct disk d;
+        struct err e = {0};
+        assert_int_equal(control_store(&memory.disk.control, &c, &e), 0);
+        files_make(folder, &d);
+        for (int slot = 0; slot < 2; slot++) {
+            int want = (enum slot_id)slot == running[i] ? -1 : 0;
+            assert_int_equal(block_put(&d.boot[slot], 0, zero, sizeof(zero), &e), want);
+            assert_int_equal(block_put(&d.root[slot], 0, zero, sizeof(zero), &e), want);
+        }
+        assert_int_equal(control_store(&d.control, &c, &e), 0);
+        disk_close(&d);
+    }
+}
+
 /* Data and a hash tree that fit each other, but are not what was signed. */
 static void test_slot_refuses_another_root_with_its_tree(void **state)
 {
@@ -234,6 +257,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_slot_whole_is_accepted, lay, unlay),
         cmocka_unit_test_setup_teardown(test_slot_refuses_random_flips, lay, unlay),
+        cmocka_unit_test_setup_teardown(test_disk_open_leaves_the_running_slot_read_only, lay,
+                                        unlay),
         cmocka_unit_test_setup_teardown(test_slot_refuses_another_root_with_its_tree, lay, unlay),
         cmocka_unit_test_setup_teardown(test_slot_ignores_what_lies_between, lay, unlay),
         cmocka_unit_test_setup_teardown(test_slot_read_says_why, lay, unlay),
