@@ -61,6 +61,19 @@ static int clear_target(const struct updater *u, struct control *c, enum slot_id
     return block_put(&u->disk->boot[target], 0, zeros, sizeof(zeros), e);
 }
 
+/* Whether this very head is being installed into the target, and is whole on the disk. */
+static int under_way(const struct updater *u, const struct journal *j, enum slot_id target,
+                     const uint8_t *head, bool *out, struct err *e)
+{
+    OWN(own_mem)
+    uint8_t *stash = xmalloc(HEAD_BYTES_MAX);
+
+    if (block_read(&u->disk->control, STASH_AT, stash, HEAD_BYTES_MAX, e) < 0)
+        return -1;
+    *out = j->target == target && memcmp(stash, head, HEAD_BYTES_MAX) == 0;
+    return 0;
+}
+
 int update_begin(const struct updater *u, const uint8_t *head, size_t n, uint32_t *next,
                  struct err *e)
 {
@@ -70,15 +83,17 @@ int update_begin(const struct updater *u, const uint8_t *head, size_t n, uint32_
     struct journal j;
     uint8_t sum[SHA256_BYTES];
     enum slot_id target = SLOT_NONE;
+    bool again = false;
 
     if (control_load(&u->disk->control, &c, e) < 0)
         return -1;
     struct policy policy = policy_of(u, &c);
     if (head_parse(head, n, &policy, h, e) < 0 || update_target(&c, &target, e) < 0 ||
         slot_room(&u->disk->boot[target], &u->disk->root[target], &h->manifest, e) < 0 ||
-        head_hash(h, sum, e) < 0 || journal_load(&u->disk->control, &j, e) < 0)
+        head_hash(h, sum, e) < 0 || journal_load(&u->disk->control, &j, e) < 0 ||
+        under_way(u, &j, target, head, &again, e) < 0)
         return -1;
-    if (j.target == target && c.slot[target].commit == 0 && memcmp(j.head, sum, sizeof(sum)) == 0) {
+    if (again && c.slot[target].commit == 0 && memcmp(j.head, sum, sizeof(sum)) == 0) {
         *next = j.written + 1;
         return 0;
     }
@@ -191,12 +206,14 @@ static int complete(const struct updater *u, const struct control *c, const stru
 
 int update_commit(const struct updater *u, enum slot_id *target, struct err *e)
 {
+    struct err local = {0};
     OWN(own_mem)
     struct head *h = xcalloc(1, sizeof(*h));
     struct journal none = {.target = SLOT_NONE};
     struct control c;
     struct journal j;
 
+    e = e ? e : &local;
     if (resume(u, &c, &j, h, e) < 0)
         return -1;
     if (j.written < j.pieces)
@@ -204,8 +221,12 @@ int update_commit(const struct updater *u, enum slot_id *target, struct err *e)
                        j.written + 1);
     if (c.slot[j.target].commit == 0) { /* else only the end of the journal was lost */
         uint64_t other = c.slot[j.target == SLOT_A ? SLOT_B : SLOT_A].commit;
-        if (complete(u, &c, &j, h, e) < 0)
+        if (complete(u, &c, &j, h, e) < 0) {
+            /* What was written is not there any more: the next head begins anew. */
+            if (e->code == ERR_CRYPTO)
+                journal_store(&u->disk->control, &none, NULL);
             return -1;
+        }
         c.slot[j.target] = (struct control_slot){.commit = other + 1, .tries = TRIES_NEW};
         if (control_store(&u->disk->control, &c, e) < 0)
             return -1;

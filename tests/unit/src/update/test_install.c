@@ -258,7 +258,8 @@ static void test_update_goes_on_and_begins_anew(void **state)
     free(third);
 }
 
-/* Bytes that change on the disk after they were compared are found before the commit. */
+/* Bytes that change on the disk after they were compared are found before the commit, and the same
+   bundle can be given again. */
 static void test_update_commit_reads_everything_again(void **state)
 {
     (void)state;
@@ -273,19 +274,36 @@ static void test_update_commit_reads_everything_again(void **state)
                   {0, 0x50000 + 9},
                   {0, 0x40000 + 300},
                   {0, 0x40000 + SLOT_BLOCK_BYTES}};
-    upload(next_one);
+    memory.record = false;
     for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
         struct err e = {0};
         enum slot_id target;
-        uint8_t *p = &memory.part[places[i].part].p[places[i].at];
-        *p ^= 1;
+        upload(next_one);
+        memory.part[places[i].part].p[places[i].at] ^= 1;
         assert_int_equal(update_commit(&u, &target, &e), -1);
+        assert_true(e.code == ERR_CRYPTO || e.code == ERR_INPUT);
         assert_int_equal(control_get().slot[SLOT_B].commit, 0);
-        *p ^= 1;
     }
     struct err e = {0};
     enum slot_id target;
+    upload(next_one);
     assert_int_equal(update_commit(&u, &target, &e), 0);
+}
+
+/* A head that rotted on the disk does not hold up the upload for ever. */
+static void test_update_begins_anew_when_its_head_is_damaged(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    uint32_t next = 0;
+    assert_int_equal(begin(next_one, &next, &e), 0);
+    assert_int_equal(piece(next_one, 1, &next, &e), 0);
+    memory.part[0].p[0x40000 + SLOT_BLOCK_BYTES + 5] ^= 1;
+    assert_int_equal(piece(next_one, 2, &next, &e), -1);
+    assert_int_equal(e.code, ERR_CRYPTO);
+    assert_int_equal(begin(next_one, &next, &e), 0);
+    assert_int_equal(next, 1);
+    assert_int_equal(piece(next_one, 1, &next, &e), 0);
 }
 
 static void test_update_finds_a_disk_that_loses_writes(void **state)
@@ -334,6 +352,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_update_refuses_pieces, lay, unlay),
         cmocka_unit_test_setup_teardown(test_update_goes_on_and_begins_anew, lay, unlay),
         cmocka_unit_test_setup_teardown(test_update_commit_reads_everything_again, lay, unlay),
+        cmocka_unit_test_setup_teardown(test_update_begins_anew_when_its_head_is_damaged, lay,
+                                        unlay),
         cmocka_unit_test_setup_teardown(test_update_finds_a_disk_that_loses_writes, lay, unlay),
         cmocka_unit_test_setup_teardown(test_update_in_rescue_takes_the_older_slot, lay, unlay),
     };
