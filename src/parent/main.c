@@ -25,7 +25,8 @@
 
 static const char usage[] =
     "certkeep-parent --state DIR --listen-https ADDR:PORT [--listen-http01 ADDR:PORT]\n"
-    "                [--bin DIR] [--static DIR] [--module URI] [--debug]\n";
+    "                [--bin DIR] [--static DIR] [--module URI] [--debug]\n"
+    "                [--board NAME (of an image: its slot is blessed when it proved healthy)]\n";
 
 #define RESTART_AFTER_S 30
 
@@ -106,6 +107,7 @@ static int parse_args(struct parent *p, int argc, char **argv, const char *where
         {"bin", required_argument, NULL, 'b'},
         {"static", required_argument, NULL, 'w'},
         {"module", required_argument, NULL, 'm'},
+        {"board", required_argument, NULL, 'o'},
         {"debug", no_argument, NULL, 'd'},
 #ifdef CERTKEEP_TEST
         {"fault", required_argument, NULL, 'f'},
@@ -136,6 +138,9 @@ static int parse_args(struct parent *p, int argc, char **argv, const char *where
             break;
         case 'm':
             p->module = optarg;
+            break;
+        case 'o':
+            p->board = optarg;
             break;
         case 'd':
             p->debug = true;

@@ -11,6 +11,7 @@
 #include "src/base/loop.h"
 #include "src/ipc/channel.h"
 #include "src/parent/dhcp.h"
+#include "src/parent/health.h"
 #include "src/parent/power.h"
 
 #define PARENT_WORKERS_MAX 32
@@ -24,6 +25,7 @@ struct child {
     enum process process;
     uint32_t instance; /* of a worker: 1.. */
     pid_t pid;
+    bool ready; /* it said so since it was started */
     struct channel *control;
     struct watch *restart; /* timer */
     int64_t started_ms;
@@ -47,6 +49,8 @@ struct parent {
     bool first; /* the machine's first program; what follows is its alone */
     struct console *console;
     struct dhcp dhcp;
+    struct health health;
+    const char *board; /* of this image; NULL: no slot is blessed */
     struct power_button buttons[POWER_BUTTONS_MAX];
     bool restart; /* after the stop: restart the machine instead of switching it off */
 };

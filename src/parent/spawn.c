@@ -123,9 +123,12 @@ static void on_message(struct channel *ch, struct msg *m, void *arg_child)
     (void)ch;
     switch (m->type) {
     case MSG_READY:
-        if (get_READY(m, &ready, &e) == 0)
+        if (get_READY(m, &ready, &e) == 0) {
             log_info("process.ready", "process=%s instance=%u pid=%d detail=%s",
                      process_name(c->process), c->instance, (int)c->pid, log_q(ready.detail));
+            c->ready = true;
+            health_ready(c->parent);
+        }
         break;
     case MSG_CONSOLE:
         if (get_CONSOLE(m, &console, &e) == 0) {
@@ -174,6 +177,7 @@ int spawn(struct child *c, struct err *e)
     }
     channel_free(c->control);
     c->pid = pid;
+    c->ready = false;
     c->control =
         channel_new(c->parent->loop, PROC_PARENT, c->process, c->instance, fds[0], &events, c);
     log_info("process.started", "process=%s instance=%u pid=%d", process_name(c->process),

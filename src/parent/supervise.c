@@ -219,7 +219,8 @@ static void reaped(struct parent *p, pid_t pid, int status)
     struct child *c = child_of(p, pid);
 
     if (!c) {
-        dhcp_ended(p, pid, status);
+        if (!health_ended(p, pid, status))
+            dhcp_ended(p, pid, status);
         return;
     }
     if (!p->stop_step)
@@ -229,6 +230,7 @@ static void reaped(struct parent *p, pid_t pid, int status)
         return;
     }
     c->pid = 0;
+    c->ready = false;
     write_pid(c);
     channel_free(TAKE(c->control));
     if (c->process == PROC_CORE && !p->stop_step)
