@@ -11,6 +11,9 @@
 #   make tools      build what signs firmware with a key in a token (build/dev/tools)
 #   make web        build the admin UI (web/dist)
 #   make format     apply .clang-format
+#   make image      build/images: disk image, update bundle, SBOM, hashes of the board in .config
+#   make vm         boot it in QEMU with Secure Boot; DIRECT=1 without firmware, KVM=1 not in emulation
+#   make check-image           tests of the image, booted and not;  make reproduce: build it twice and compare
 #   make menuconfig            choose what goes into an image; make vm-x86_64_defconfig: a board's own choice
 #   make clean
 
@@ -41,7 +44,8 @@ CC := clang
 HARDEN := -fno-common -fno-strict-aliasing -fPIE
 endif
 CFLAGS  := -std=gnu17 $(WARN) $(HARDEN) $(CFLAGS_$(MODE))
-LDFLAGS := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
+# ibt, shstk: Debian's start-up objects lack the CET mark that ours have, and so the linker would leave it out.
+LDFLAGS := -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,ibt,-z,shstk -Wl,--as-needed
 LIBS    := $(shell pkg-config --libs $(PKGS)) -ldl
 
 # One library per layer folder, one per process (all its files but main.c): tests link them.
@@ -186,6 +190,25 @@ menuconfig:
 	$(KCONFIG) defconfig board/$*/defconfig
 .config:
 	$(KCONFIG) defconfig board/vm-x86_64/defconfig
+
+# Images: the programs are built in the build root, the image is made and booted in the other one.
+EPOCH := $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --pretty=%ct 2>/dev/null),1)
+IMAGE_ROOT = @board/common/buildroot.sh image-run env SOURCE_DATE_EPOCH=$(EPOCH)
+.PHONY: image image-programs vm check-image reproduce
+image-programs: .config
+	@board/common/buildroot.sh run make -j$(JOBS) MODE=dev bins
+	@board/common/buildroot.sh run web/build.sh
+	@mkdir -p build/image
+	@board/common/buildroot.sh run dpkg-query -W -f '$${Package} $${Version}\n' >build/image/build.versions
+image: image-programs
+	$(IMAGE_ROOT) board/common/mkimage.sh
+vm:
+	@[ -n "$$(ls build/images/*.raw 2>/dev/null)" ] || $(MAKE) image
+	$(IMAGE_ROOT) board/common/vm.py --port $(or $(UI_PORT),8443) --http-port $(or $(HTTP_PORT),8080) $(if $(DIRECT),--direct) $(if $(KVM),--kvm)
+check-image: image
+	$(IMAGE_ROOT) tests/image/run.sh
+reproduce:
+	board/common/reproduce.sh
 
 .PHONY: clean
 clean:

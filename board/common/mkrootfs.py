@@ -19,7 +19,7 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parent.parent.parent
 LIBRARIES = ("/usr/lib/x86_64-linux-gnu", "/usr/lib64", "/usr/lib")
 LINKER = "/usr/lib64/ld-linux-x86-64.so.2"
-PROGRAMS = ("parent", "key", "core", "web", "ca", "deploy", "resolv")
+PROGRAMS = ("parent", "key", "core", "web", "ca", "deploy", "resolv", "update")
 PLUGINS = ("/usr/lib/softhsm/libsofthsm2.so",)
 FOREIGN = ("/usr/sbin/dhcpcd",)
 DATA = ("/etc/ssl/certs/ca-certificates.crt", "/etc/services", "/etc/protocols")
@@ -125,12 +125,15 @@ def users():
 
 
 def dhcpcd_conf(config):
+    """Names are the kernel's: eth0 is the first. Without files that stay, only the hardware address is stable."""
     lines = ["# The addresses of the appliance: src/parent/dhcp.c starts dhcpcd with this file.",
-             "script /usr/lib/certkeep/certkeep-resolv", "allowinterfaces en* eth*", "noipv4ll", "noipv6rs" if
-             config.get("NETWORK_STATIC") else "slaac private", "option domain_name_servers, interface_mtu, rapid_commit"]
+             "script /usr/lib/certkeep/certkeep-resolv", "noipv4ll", "clientid", "slaac hwaddr",
+             "option domain_name_servers, interface_mtu, rapid_commit"]
     if config.get("NETWORK_STATIC"):
-        lines += [f"static ip_address={config['NETWORK_ADDRESS']}", f"static routers={config['NETWORK_ROUTER']}",
-                  f"static domain_name_servers={config['NETWORK_DNS']}"]
+        lines += ["allowinterfaces eth0", "noipv6rs", f"static ip_address={config['NETWORK_ADDRESS']}",
+                  f"static routers={config['NETWORK_ROUTER']}", f"static domain_name_servers={config['NETWORK_DNS']}"]
+    else:
+        lines += ["allowinterfaces eth*"]
     return "\n".join(lines) + "\n"
 
 
@@ -140,7 +143,7 @@ def add_settings(tree, config, version):
     tree.put(dhcpcd_conf(config).encode(), "/etc/dhcpcd.conf")
     tree.put(f'NAME=Certkeep\nID=certkeep\nVERSION_ID={version}\nPRETTY_NAME="Certkeep {version}"\n'
              f"VARIANT_ID={config['BOARD']}\n".encode(), "/etc/os-release")
-    arguments = ["--state", "/state", "--listen-https", "[::]:443"]
+    arguments = ["--state", "/state", "--listen-https", "[::]:443", "--board", config["BOARD"]]
     if config.get("HTTP01"):
         arguments += ["--listen-http01", "[::]:80"]
     tree.put("".join(a + "\n" for a in arguments).encode(), "/etc/certkeep/parent.args")
