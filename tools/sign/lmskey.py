@@ -72,11 +72,14 @@ class LmsKey:
         from .slotformat import SLOT_BLOCK_BYTES, block_signer, block_lms  # slotformat knows where it stands
         highest = -1
         for folder in folders:
-            for path in sorted(p for p in pathlib.Path(folder).iterdir() if p.is_file()):
-                with open(path, "rb") as f:
-                    block = f.read(SLOT_BLOCK_BYTES)
-                if block_signer(block) == self.identifier:
-                    highest = max(highest, lms.index_of(block_lms(block)))
+            try:
+                for path in sorted(p for p in pathlib.Path(folder).iterdir() if p.is_file()):
+                    with open(path, "rb") as f:
+                        block = f.read(SLOT_BLOCK_BYTES)
+                    if block_signer(block) == self.identifier:
+                        highest = max(highest, lms.index_of(block_lms(block)))
+            except OSError as error:
+                raise Refused(f"{error.filename}: {error.strerror}") from None
         return highest
 
     def sign(self, message, folders):

@@ -188,6 +188,22 @@ def test_options_are_judged_before_an_index_is_used(world, keys, option, value, 
     assert (keys / "lms.next").read_text() == "0\n"
 
 
+def test_a_folder_that_is_not_there_costs_no_index(world, keys, tmp_path):
+    assert "lost: No such file" in world.bundle("1.bundle", "--seen", tmp_path / "lost", ok=False)
+    assert "lost: No such file" in world.bundle("lost/1.bundle", ok=False)
+    assert (keys / "lms.next").read_text() == "0\n"
+
+
+def test_lay_judges_its_bundle(world):
+    bundle = world.bundle("1.bundle")
+    parts = ["--boot-bytes", 1 << 20, "--root-bytes"]
+    assert "do not fit" in sign("lay", bundle, world.disk, *parts, 2 << 20, ok=False)
+    bundle.write_bytes(bundle.read_bytes()[:-1])
+    assert "it is cut" in sign("lay", bundle, world.disk, *parts, 4 << 20, ok=False)
+    assert "is not a bundle" in sign("lay", world.folder / "boot.img", world.disk, *parts, 4 << 20, ok=False)
+    assert not world.disk.exists()
+
+
 @pytest.fixture
 def token(tmp_path):
     """A SoftHSM token with one P-384 key."""
