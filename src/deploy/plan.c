@@ -6,7 +6,7 @@
 
 #include "src/base/own.h"
 
-#define MAGIC 0x434B5031U /* "CKP1" */
+#define MAGIC 0x434B5032U /* "CKP2" */
 
 /* Members in the order of docs/formats/plan.md: tables, aligned by hand. */
 /* clang-format off */
@@ -14,10 +14,10 @@
     X(job) X(address) X(version) X(program) X(config) X(config_args) X(unit)                       \
     X(where) X(config_sha256) X(backup_dir)                                                        \
     X(old_leaf) X(new_leaf) X(served_leaf) X(timer)                                                \
-    X(old_pem) X(problem) X(risks)
+    X(old_pem) X(problem) X(risks) X(diff) X(new_folder)
 #define PLAN_NUMBERS(X) X(rollback_seconds) X(dual) X(root) X(clock_ahead) X(clock_behind)
 #define FILE_TEXTS(X) X(path) X(final) X(staged) X(backup) X(old_sha256) X(new_sha256) X(context)
-#define FILE_NUMBERS(X) X(uid) X(gid) X(mode) X(is_key)
+#define FILE_NUMBERS(X) X(uid) X(gid) X(mode) X(kind) X(created) X(in_place)
 /* clang-format on */
 
 void plan_set(char **member, const char *text)
@@ -56,6 +56,14 @@ struct plan_file *plan_add_file(struct plan *p)
     return f;
 }
 
+int plan_add_edit(struct plan *p, uint32_t at, uint32_t drop, const char *text)
+{
+    if (p->edits == PLAN_EDITS_MAX)
+        return -1;
+    p->edit[p->edits++] = (struct plan_edit){at, drop, xstrdup(text)};
+    return 0;
+}
+
 int plan_add_endpoint(struct plan *p, uint32_t port, const char *name)
 {
     for (uint32_t i = 0; i < p->endpoints; i++)
@@ -75,6 +83,8 @@ void plan_free(struct plan *p)
         FILE_TEXTS(X)
 #undef X
     }
+    for (uint32_t i = 0; i < p->edits; i++)
+        free(p->edit[i].text);
     for (uint32_t i = 0; i < p->endpoints; i++)
         free(p->endpoint[i].name);
 #define X(m) free(p->m);
@@ -110,6 +120,12 @@ void plan_encode(const struct plan *p, struct buf *out)
         FILE_NUMBERS(X)
 #undef X
     }
+    buf_add_u32(out, p->edits);
+    for (uint32_t i = 0; i < p->edits; i++) {
+        buf_add_u32(out, p->edit[i].at);
+        buf_add_u32(out, p->edit[i].drop);
+        put_text(out, p->edit[i].text);
+    }
     buf_add_u32(out, p->endpoints);
     for (uint32_t i = 0; i < p->endpoints; i++) {
         buf_add_u32(out, p->endpoint[i].port);
@@ -117,16 +133,21 @@ void plan_encode(const struct plan *p, struct buf *out)
     }
 }
 
-static void get_text(struct reader *r, char **member)
+static void get_allowed(struct reader *r, const char *allow, char **member)
 {
     struct blob b = read_bytes(r, read_u32(r));
 
-    if (r->failed || !text_clean(b.p, b.n, "\n\t")) {
+    if (r->failed || !text_clean(b.p, b.n, allow)) {
         r->failed = true;
         return;
     }
     free(*member);
     *member = b.n ? xstrndup(b.p, b.n) : xstrdup("");
+}
+
+static void get_text(struct reader *r, char **member)
+{
+    get_allowed(r, "\n\t", member);
 }
 
 static void get_file(struct reader *r, struct plan *p)
@@ -143,6 +164,19 @@ static void get_file(struct reader *r, struct plan *p)
 #define X(m) f->m = read_u32(r);
     FILE_NUMBERS(X)
 #undef X
+    if (f->kind > PLAN_CONFIG)
+        r->failed = true;
+}
+
+static void get_edit(struct reader *r, struct plan *p)
+{
+    OWN(own_mem)
+    char *text = NULL;
+    uint32_t at = read_u32(r), drop = read_u32(r);
+
+    get_allowed(r, "\r\n\t", &text); /* the line ends of the file */
+    if (!r->failed && plan_add_edit(p, at, drop, text) < 0)
+        r->failed = true;
 }
 
 static void get_endpoint(struct reader *r, struct plan *p)
@@ -175,13 +209,16 @@ int plan_decode(struct blob in, struct plan *out, struct err *e)
         uint32_t files = read_u32(&r);
         for (uint32_t i = 0; i < files && !r.failed; i++)
             get_file(&r, &p);
+        uint32_t edits = read_u32(&r);
+        for (uint32_t i = 0; i < edits && !r.failed; i++)
+            get_edit(&r, &p);
         uint32_t endpoints = read_u32(&r);
         for (uint32_t i = 0; i < endpoints && !r.failed; i++)
             get_endpoint(&r, &p);
     }
     if (!reader_done(&r) || in.n > PLAN_MAX_BYTES)
         return err_set(e, ERR_BUG,
-                       "the plan is not well formed: expected version 1 of docs/formats/plan.md");
+                       "the plan is not well formed: expected version 2 of docs/formats/plan.md");
     *out = p;
     p = (struct plan){0};
     return 0;

@@ -13,17 +13,29 @@
 #define PLAN_MAX_BYTES (256U * 1024)
 #define PLAN_FILES_MAX 8
 #define PLAN_ENDPOINTS_MAX 32
+#define PLAN_EDITS_MAX 4
 
-/* One file that is replaced. Strings are owned, never NULL after plan_decode. */
+enum plan_kind { PLAN_CHAIN, PLAN_KEY, PLAN_CONFIG };
+
+/* One file that is replaced or created. Strings are owned, never NULL after plan_decode. */
 struct plan_file {
     char *path;                    /* as the configuration names it */
     char *final;                   /* with all links followed: what is replaced */
     char *staged;                  /* new content, in the same folder */
     char *backup;                  /* name in the backup folder */
-    char *old_sha256, *new_sha256; /* hex; new is "" for a key that is not staged yet */
+    char *old_sha256, *new_sha256; /* hex; old is "" for a file that is created, new for a chain or
+                                      key that is not staged yet */
     char *context;                 /* SELinux, or "" */
     uint32_t uid, gid, mode;
-    uint32_t is_key;
+    uint32_t kind;     /* enum plan_kind */
+    uint32_t created;  /* there is no such file yet: a rollback removes it */
+    uint32_t in_place; /* a mount of its own: written over, not renamed over */
+};
+
+/* A byte range of the one PLAN_CONFIG file. */
+struct plan_edit {
+    uint32_t at, drop;
+    char *text;
 };
 
 struct plan_endpoint {
@@ -49,12 +61,16 @@ struct plan {
     char *old_pem;             /* configured chain at discovery */
     char *problem;             /* why a person must look, or "" */
     char *risks;               /* lines */
+    char *diff;                /* of the edits, for a person */
+    char *new_folder;          /* made for created files, or "" */
     uint32_t rollback_seconds;
     uint32_t dual; /* several key types at this endpoint: handshakes ask for ours */
     uint32_t root; /* 1 when scripts run as root */
     uint32_t clock_ahead, clock_behind; /* seconds of the server against ours */
     struct plan_file file[PLAN_FILES_MAX];
     uint32_t files;
+    struct plan_edit edit[PLAN_EDITS_MAX];
+    uint32_t edits;
     struct plan_endpoint endpoint[PLAN_ENDPOINTS_MAX];
     uint32_t endpoints;
 };
@@ -64,6 +80,7 @@ void plan_free(struct plan *p); /* OWN(plan_free) struct plan p = {0}; */
 void plan_set(char **member, const char *text);
 void plan_add_risk(struct plan *p, const char *line); /* "! ..." needs a person */
 struct plan_file *plan_add_file(struct plan *p);      /* NULL when full */
+int plan_add_edit(struct plan *p, uint32_t at, uint32_t drop, const char *text); /* -1 when full */
 int plan_add_endpoint(struct plan *p, uint32_t port,
                       const char *name); /* -1 when full; once each */
 void plan_encode(const struct plan *p, struct buf *out);

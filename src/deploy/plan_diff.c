@@ -45,6 +45,8 @@ static const struct {
     {offsetof(struct plan, served_leaf), "certificate that is served", true},
     {offsetof(struct plan, new_leaf), "new certificate", true},
     {offsetof(struct plan, risks), "the risks", false},
+    {offsetof(struct plan, diff), "the edit of the configuration", false},
+    {offsetof(struct plan, new_folder), "folder to make", true},
 };
 
 static const struct {
@@ -111,8 +113,12 @@ static void compare_file(struct diff *d, const struct plan_file *was, const stru
         changed(d, is->final, a, b);
     if (!str_eq(was->path, is->path))
         changed(d, "name of the file in the configuration", was->path, is->path);
-    if (was->is_key != is->is_key)
-        said(d, is->final, "changed its part: certificate or key");
+    if (was->kind != is->kind)
+        said(d, is->final, "changed its part: certificate, key or configuration");
+    if (was->created != is->created)
+        said(d, is->final, is->created ? "is to be created" : "is there already");
+    if (was->in_place != is->in_place)
+        said(d, is->final, "is written in another way");
 }
 
 static void compare_files(struct diff *d, const struct plan *was, const struct plan *is)

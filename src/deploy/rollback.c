@@ -20,15 +20,22 @@ static const char script_head[] =
     "export PATH\n"
     "umask 077\n"
     "if [ \"${1-}\" = timer ]; then mv \"$DIR/armed\" \"$DIR/fired\" 2>/dev/null || exit 0; fi\n"
-    "hash() { h=$(sha256sum <\"$1\") 2>/dev/null; printf %s \"${h%% *}\"; }\n"
+    "hash() { [ -e \"$1\" ] || return 0; h=$(sha256sum <\"$1\"); printf %s \"${h%% *}\"; }\n"
     "bad=0\n"
-    "ready() { rm -f \"$2\"; [ \"$(hash \"$1\")\" = \"$4\" ] && return 0\n"
+    /* A configuration somebody edited since is theirs: nothing at all is put back. */
+    "mine() { h=$(hash \"$1\"); [ \"$h\" = \"$2\" ] || [ \"$h\" = \"$3\" ] ||"
+    " { echo \"$1 was edited since: nothing is put back\" >&2; exit 4; }; }\n"
+    "ready() { rm -f \"$2\"; [ -n \"$4\" ] || return 0; [ \"$(hash \"$1\")\" = \"$4\" ] && return "
+    "0\n"
     "  cp -a --preserve=all -- \"$DIR/$3\" \"$2\" && touch -- \"$2\" && [ \"$(hash \"$2\")\" = "
     "\"$4\" ] || bad=1; }\n"
-    "put() { [ ! -e \"$2\" ] || mv -fT -- \"$2\" \"$1\" || bad=1; }\n"
+    "put() { [ -n \"$4\" ] || { rm -f -- \"$1\" || bad=1; }; [ ! -e \"$2\" ] || mv -fT -- \"$2\" "
+    "\"$1\" ||"
+    " bad=1; }\n"
+    "pour() { [ ! -e \"$2\" ] || { cat -- \"$2\" >\"$1\" && rm -f -- \"$2\"; } || bad=1; }\n"
     "check() { [ \"$(hash \"$1\")\" = \"$4\" ] || bad=1; sync -- \"${1%/*}/\"; }\n";
 
-/* Arguments of ready, put and check: final, temporary beside it, backup, hash. */
+/* Arguments of ready, put, pour and check: final, temporary beside it, backup, hash ("" absent). */
 static void add_file(struct buf *b, const char *what, const struct plan *p,
                      const struct plan_file *f)
 {
@@ -42,7 +49,7 @@ static void add_file(struct buf *b, const char *what, const struct plan *p,
     buf_add_shell(b, temporary);
     buf_addc(b, ' ');
     buf_add_shell(b, f->backup);
-    buf_addf(b, " %s\n", f->old_sha256);
+    buf_addf(b, " '%s'\n", f->old_sha256);
 }
 
 void rollback_script(const struct target *t, const struct plan *p, struct buf *b)
@@ -55,9 +62,21 @@ void rollback_script(const struct target *t, const struct plan *p, struct buf *b
         p->job);
     script_set(b, "DIR", p->backup_dir);
     buf_add_str(b, script_head);
+    for (uint32_t i = 0; i < p->files; i++)
+        if (p->file[i].kind == PLAN_CONFIG) {
+            buf_add_str(b, "mine ");
+            buf_add_shell(b, p->file[i].final);
+            buf_addf(b, " %s %s\n", p->file[i].old_sha256, p->file[i].new_sha256);
+        }
+    /* Backwards: a file goes only when no configuration names it any more. */
     for (size_t k = 0; k < COUNT(phases); k++)
-        for (uint32_t i = 0; i < p->files; i++)
-            add_file(b, phases[k], p, &p->file[i]);
+        for (uint32_t i = p->files; i-- > 0;)
+            add_file(b, k == 1 && p->file[i].in_place ? "pour" : phases[k], p, &p->file[i]);
+    if (p->new_folder[0]) {
+        buf_add_str(b, "rmdir -- ");
+        buf_add_shell(b, p->new_folder);
+        buf_add_str(b, " 2>/dev/null\n");
+    }
     buf_add_str(b, "[ $bad = 0 ] && echo \"${1-now}\" >\"$DIR/rolled-back\"\nif ");
     t->add_test(p, b);
     buf_add_str(b, "; then\n  ");
@@ -73,8 +92,9 @@ void rollback_manifest(const struct plan *p, struct buf *b)
     buf_addf(b, "# job %s: file, backup, sha256, uid, gid, mode, context\n", p->job);
     for (uint32_t i = 0; i < p->files; i++) {
         const struct plan_file *f = &p->file[i];
-        buf_addf(b, "%s\t%s\t%s\t%u\t%u\t%04o\t%s\n", f->final, f->backup, f->old_sha256, f->uid,
-                 f->gid, f->mode, f->context[0] ? f->context : "-");
+        buf_addf(b, "%s\t%s\t%s\t%u\t%u\t%04o\t%s\n", f->final, f->created ? "-" : f->backup,
+                 f->created ? "absent" : f->old_sha256, f->uid, f->gid, f->mode,
+                 f->context[0] ? f->context : "-");
     }
 }
 
@@ -97,6 +117,9 @@ static const char arm[] =
 
 static void start_script(struct buf *b, const struct plan *p)
 {
+    buf_add_str(
+        b,
+        "hash() { [ -e \"$1\" ] || return 0; h=$(sha256sum <\"$1\"); printf %s \"${h%% *}\"; }\n");
     script_set(b, "DIR", p->backup_dir);
     script_set(b, "JOB", p->job);
 }
@@ -137,6 +160,11 @@ static void add_tidy(struct buf *b, const struct plan *p)
         buf_add_shell(b, p->file[i].staged);
         buf_addc(b, '\n');
     }
+    if (p->new_folder[0]) { /* goes when nothing is in it */
+        buf_add_str(b, "rmdir -- ");
+        buf_add_shell(b, p->new_folder);
+        buf_add_str(b, " 2>/dev/null || :\n");
+    }
     buf_add_str(b, "lock=${DIR%/*}/lock\n[ \"$(cat \"$lock/owner\" 2>/dev/null)\" != \"$JOB\" ] || "
                    "rm -rf -- \"$lock\"\n");
 }
@@ -144,6 +172,7 @@ static void add_tidy(struct buf *b, const struct plan *p)
 static int verify_old(struct worker *w, struct step *s, int rc, struct err *e)
 {
     struct plan *p = &s->plan;
+    const char *leaf = p->old_leaf[0] ? p->old_leaf : p->served_leaf;
     const char *also = rc == 3 ? "; its configuration test fails now, look at it" : "";
 
     if (!p->served_leaf[0])
@@ -151,12 +180,12 @@ static int verify_old(struct worker *w, struct step *s, int rc, struct err *e)
             s, OUTCOME_OK, CAUSE_NONE,
             "The old files are back; nothing answered before, so no handshake can prove it%s",
             also);
-    if (verify_leaf(w, p, p->old_leaf, &s->evidence, e) < 0)
+    if (verify_leaf(w, p, leaf, &s->evidence, e) < 0)
         return step_end(s, OUTCOME_FAILED, CAUSE_VERIFICATION,
-                        "The old files are back, but the server does not serve %.16s: %s",
-                        p->old_leaf, e->text);
+                        "The old files are back, but the server does not serve %.16s: %s", leaf,
+                        e->text);
     return step_end(s, OUTCOME_OK, CAUSE_NONE, "The old files are back and leaf %.16s is served%s",
-                    p->old_leaf, also);
+                    leaf, also);
 }
 
 int step_rollback(struct worker *w, struct step *s, struct err *e)
@@ -175,7 +204,7 @@ int step_rollback(struct worker *w, struct step *s, struct err *e)
                     "echo \"result $rc\"\n");
     for (uint32_t i = 0; i < p->files; i++) {
         script_set(&b, "F", p->file[i].final);
-        buf_addf(&b, "h=$(sha256sum <\"$F\"); [ \"${h%%%% *}\" = %s ] || echo \"differs $F\"\n",
+        buf_addf(&b, "[ \"$(hash \"$F\")\" = '%s' ] || echo \"differs $F\"\n",
                  p->file[i].old_sha256);
     }
     add_tidy(&b, p);
@@ -187,9 +216,17 @@ int step_rollback(struct worker *w, struct step *s, struct err *e)
     OWN(own_mem)
     char *result = script_get(&o, "result");
     buf_add(&s->evidence, o.err.p, o.err.n > 8000 ? 8000 : o.err.n);
+    if (differs && result && str_eq(result, "4"))
+        return step_end(
+            s, OUTCOME_FAILED, CAUSE_CONFIGURATION,
+            "The configuration was edited by somebody else since: nothing was put back. "
+            "Take the edit back by hand; the old files are in %s",
+            p->backup_dir);
     if (differs)
         return step_end(s, OUTCOME_FAILED, CAUSE_PERMISSION,
                         "%s could not be put back; its backup is in %s", differs, p->backup_dir);
+    if (p->edits) /* the block names what it named before */
+        buf_add_str(&s->evidence, "certificate file: \nkey file: \n");
     return verify_old(w, s, result && str_eq(result, "3") ? 3 : 0, e);
 }
 
@@ -225,6 +262,9 @@ int step_commit(struct worker *w, struct step *s, struct err *e)
     if (strstr(buf_cstr(&o.out), "fired\n"))
         return step_end(s, OUTCOME_ROLLED_BACK, CAUSE_VERIFICATION,
                         "The server's own timer put the old files back before the commit");
+    if (p->edits) /* core keeps them in the certificate's configuration */
+        buf_addf(&s->evidence, "certificate file: %s\nkey file: %s\n", p->file[0].path,
+                 p->file[1].path);
     if (str_eq(p->old_leaf, p->new_leaf))
         return step_end(s, OUTCOME_OK, CAUSE_NONE, "Committed; the same leaf needs no backup");
     return step_end(s, OUTCOME_OK, CAUSE_NONE, "Committed; the backup stays in %s", p->backup_dir);
@@ -244,10 +284,8 @@ int step_clean(struct worker *w, struct step *s, struct err *e)
         if (!f->new_sha256[0] || str_eq(f->new_sha256, f->old_sha256))
             continue;
         script_set(&b, "F", f->final);
-        buf_addf(
-            &b,
-            "h=$(sha256sum <\"$F\"); [ \"${h%%%% *}\" != %s ] || { echo \"new $F\"; exit 0; }\n",
-            f->new_sha256);
+        buf_addf(&b, "[ \"$(hash \"$F\")\" != %s ] || { echo \"new $F\"; exit 0; }\n",
+                 f->new_sha256);
     }
     buf_add_str(&b, rollback_disarm);
     add_tidy(&b, p);

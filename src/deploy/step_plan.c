@@ -43,16 +43,24 @@ static void add_steps(struct worker *w, const struct plan *p, struct buf *b)
 {
     OWN(buf_free)
     struct buf test = BUF(4096), reload = BUF(4096);
+    static const char *const what[] = {"new chain", "new key", "configuration"};
 
     w->target->add_test(p, &test);
     w->target->add_reload(p, &reload);
     for (uint32_t i = 0; i < p->files; i++) {
         const struct plan_file *f = &p->file[i];
-        buf_addf(b, "backup  %s  %.16s  to %s/%s\n", f->final, f->old_sha256, p->backup_dir,
-                 f->backup);
-        buf_addf(b, "replace %s  %s, %u:%u %04o %s\n", f->final,
-                 f->is_key ? "new key" : "new chain", f->uid, f->gid, f->mode, f->context);
+        if (!f->created)
+            buf_addf(b, "backup  %s  %.16s  to %s/%s\n", f->final, f->old_sha256, p->backup_dir,
+                     f->backup);
+        buf_addf(b, "%s %s  %s, %u:%u %04o %s\n",
+                 f->created               ? "create "
+                 : f->kind == PLAN_CONFIG ? "edit   "
+                                          : "replace",
+                 f->final, what[f->kind], f->uid, f->gid, f->mode, f->context);
     }
+    if (p->new_folder[0])
+        buf_addf(b, "make    %s  0755\n", p->new_folder);
+    buf_add_str(b, p->diff);
     buf_addf(b, "test    %s\n", buf_cstr(&test));
     buf_addf(b, "reload  %s\n", buf_cstr(&reload));
     buf_addf(b, "verify  %u names x 5 connections within %d s\n", p->endpoints,
@@ -60,7 +68,11 @@ static void add_steps(struct worker *w, const struct plan *p, struct buf *b)
     buf_addf(b,
              "rollback: restore %u files, test, reload, verify %.16s; by the server itself after "
              "%u s; interruption: none (reload)\n",
-             p->files, p->old_leaf, p->rollback_seconds);
+             p->files,
+             p->old_leaf[0]      ? p->old_leaf
+             : p->served_leaf[0] ? p->served_leaf
+                                 : "nothing",
+             p->rollback_seconds);
 }
 
 /* Names in `a` that `b` does not hold literally: for display. */
@@ -81,6 +93,33 @@ static void diff_free(struct names_diff *d)
     strs_free(&d->gained);
 }
 
+/* With files of its own a block answers for its own names, whatever the old file holds besides. */
+static int compare_names(struct plan *p, const struct cert_info *was, const struct cert_info *new,
+                         struct names_diff *d, struct err *e)
+{
+    struct strs here = {0}, bare = {0};
+
+    for (uint32_t i = 0; p->edits && i < p->endpoints; i++)
+        if (p->endpoint[i].name[0] && !strs_has(&here, p->endpoint[i].name))
+            strs_add(&here, p->endpoint[i].name);
+    int rc = cert_names_lost(p->edits ? &here : &was->names, &new->names,
+                             p->edits && !p->old_leaf[0] ? &bare : &d->lost);
+    for (size_t i = 0; i < bare.n; i++) {
+        OWN(own_mem)
+        char *line =
+            xasprintf("! the server block answers for %s, too, and the certificate does not "
+                      "hold that name",
+                      bare.v[i]);
+        plan_add_risk(p, line);
+    }
+    strs_free(&here);
+    strs_free(&bare);
+    if (rc < 0)
+        return err_set(e, ERR_CRYPTO, "the names of the certificates cannot be compared");
+    names_minus(&new->names, &was->names, &d->gained);
+    return 0;
+}
+
 static int describe(struct worker *w, struct step *s, struct names_diff *d, struct err *e)
 {
     struct plan *p = &s->plan;
@@ -92,13 +131,11 @@ static int describe(struct worker *w, struct step *s, struct names_diff *d, stru
     struct cert_info new = {0};
     struct buf *b = &s->evidence;
 
-    if (chain_parse(blob_str(p->old_pem), &old, e) < 0 || cert_describe(old.v[0], &was, e) < 0 ||
-        cert_describe(w->chain.v[0], &new, e) < 0)
+    if ((p->old_pem[0] && (chain_parse(blob_str(p->old_pem), &old, e) < 0 ||
+                           cert_describe(old.v[0], &was, e) < 0)) ||
+        cert_describe(w->chain.v[0], &new, e) < 0 || compare_names(p, &was, &new, d, e) < 0)
         return -1;
-    if (cert_names_lost(&was.names, &new.names, &d->lost) < 0)
-        return err_set(e, ERR_CRYPTO, "the names of the certificates cannot be compared");
-    names_minus(&new.names, &was.names, &d->gained);
-    if (!str_eq(was.key_alg, new.key_alg))
+    if (was.key_alg && !str_eq(was.key_alg, new.key_alg))
         plan_add_risk(p,
                       "the kind of key changes: clients or ssl_ciphers that know only the old kind "
                       "will fail");
@@ -107,7 +144,10 @@ static int describe(struct worker *w, struct step *s, struct names_diff *d, stru
              p->unit[0] ? ", unit " : "", p->unit, w->server.username);
     buf_addf(b, "endpoint %s:%u [%s]  %s\n", p->address, p->endpoint[0].port, p->endpoint[0].name,
              p->where);
-    add_cert_line(b, "now", p->old_leaf, &was);
+    if (p->old_pem[0])
+        add_cert_line(b, "now", p->old_leaf, &was);
+    else
+        buf_add_str(b, "  now: no certificate is named here\n");
     buf_addf(b, "       served %s\n",
              !p->served_leaf[0]                    ? "nothing answers"
              : str_eq(p->served_leaf, p->old_leaf) ? "= configured"
@@ -161,11 +201,11 @@ int step_plan(struct worker *w, struct step *s, struct err *e)
                         "The certificate is already configured and served at %s", p->where);
     if (check_material(w, p, e) < 0 || describe(w, s, &d, e) < 0)
         return -1;
-    if (!p->served_leaf[0])
+    if (!p->served_leaf[0] && p->old_leaf[0])
         plan_add_risk(
             p, "! nothing answers at the endpoint now: a rollback can restore the files, not "
                "prove them");
-    if (!str_eq(p->served_leaf, p->old_leaf) && p->served_leaf[0])
+    if (!str_eq(p->served_leaf, p->old_leaf) && p->served_leaf[0] && p->old_leaf[0])
         plan_add_risk(
             p,
             "a certificate of ours lies in the file and is not served yet: a reload was missing");
@@ -185,6 +225,9 @@ int step_plan(struct worker *w, struct step *s, struct err *e)
     if (asks && !w->request.accept_risks)
         return step_end(s, OUTCOME_NEEDS_REVIEW, CAUSE_POLICY,
                         "The plan has risks a person must accept first");
+    if (p->edits)
+        return step_end(s, OUTCOME_OK, CAUSE_NONE, "Create the files and name them at %s, reload",
+                        p->where);
     return step_end(s, same ? OUTCOME_NO_CHANGE : OUTCOME_OK, CAUSE_NONE,
                     p->files ? "Replace %u files at %s and reload"
                              : "Reload: the files are in place already (%u to write, %s)",

@@ -136,7 +136,7 @@ int step_observe(struct worker *w, struct step *s, struct err *e)
     buf_add_str(&b, "[ -e \"$DIR/rolled-back\" ] && echo rolled yes\n");
     for (uint32_t i = 0; i < p->files; i++) {
         script_set(&b, "F", p->file[i].final);
-        buf_addf(&b, "h=$(sha256sum <\"$F\"); echo \"live%u ${h%%%% *}\"\n", i);
+        buf_addf(&b, "h=$([ ! -e \"$F\" ] || sha256sum <\"$F\"); echo \"live%u ${h%%%% *}\"\n", i);
     }
     buf_add_str(&b, "exit 0\n");
     if (buf_check(&b, "script", e) < 0 || target_run(w, buf_cstr(&b), &o, ERR_REMOTE, e) < 0)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crypto/ossl.h"
 #include "src/base/enc.h"
 #include "src/base/log.h"
 #include "src/base/own.h"
@@ -138,6 +139,18 @@ int target_run(struct worker *w, const char *script, struct via_out *o, enum err
     size_t n = strlen(said);
     return err_set(e, code, "%s",
                    n ? (n > 400 ? said + n - 400 : said) : "the script ended without a word");
+}
+
+int hash_hex(struct blob text, char **hex, struct err *e)
+{
+    unsigned char md[32];
+
+    if (EVP_Digest(text.p, text.n, md, NULL, EVP_sha256(), NULL) != 1)
+        return err_openssl(e, ERR_CRYPTO, "SHA-256");
+    OWN(own_mem)
+    char *got = hex_str(BLOB(md, sizeof(md)));
+    plan_set(hex, got);
+    return 0;
 }
 
 void script_set(struct buf *b, const char *variable, const char *value)

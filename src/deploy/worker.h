@@ -79,6 +79,8 @@ int target_run(struct worker *w, const char *script, struct via_out *o, enum err
  */
 int verify_leaf(struct worker *w, const struct plan *p, const char *leaf, struct buf *story,
                 struct err *e);
+/* SHA-256 of some bytes, in hex, as the new value of a member of the plan. */
+int hash_hex(struct blob text, char **hex, struct err *e);
 /* VAR=value for a script; value quoted. */
 void script_set(struct buf *b, const char *variable, const char *value);
 /* Value of the first line "name value" in a script's output; malloc'ed, NULL when absent. */

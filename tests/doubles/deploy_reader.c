@@ -43,7 +43,7 @@ int main(int argc, char **argv)
     while ((n = read(0, block, sizeof(block))) > 0)
         buf_add(&in, block, (size_t)n);
     if (conf_files_from_dump(buf_blob(&in), &files, &e) < 0 ||
-        ngx_config_read(&files, files.v[0].path, true, &c, &e) < 0) {
+        ngx_config_read(&files, files.v[0].path, true, 0, &c, &e) < 0) {
         fprintf(stderr, "%s\n", e.text);
         return 1;
     }

@@ -29,7 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (conf_files_from_dump(BLOB(data, size), &files, NULL) < 0 &&
         conf_files_add(&files, "/f", BLOB(data, size), NULL) < 0)
         return 0;
-    if (ngx_config_read(&files, files.v[0].path, size & 1, &c, NULL) < 0)
+    if (ngx_config_read(&files, files.v[0].path, size & 1, 0, &c, NULL) < 0)
         return 0;
     for (size_t i = 0; i < COUNT(names); i++)
         if (ngx_config_select(&c, "192.0.2.1", 443, names[i], &s, NULL) == 0 &&

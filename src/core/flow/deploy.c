@@ -209,7 +209,7 @@ static int after_plan(struct deploy *d, const struct step_result *res, struct er
     text_set(&r->job.plan_text, res->evidence);
     r->job.unchanged = res->outcome == OUTCOME_NO_CHANGE;
     if (r->job.unchanged && !r->job.redeploy) {
-        if (job_brings(&r->job) && deploy_mark_deployed(d, e) < 0)
+        if (job_brings(&r->job) && deploy_mark_deployed(d, NULL, e) < 0)
             return -1;
         return run_finish(r, "No Change", CAUSE_NONE, NULL,
                           "The certificate is already configured and served.", e);
@@ -239,6 +239,9 @@ static int after_plan(struct deploy *d, const struct step_result *res, struct er
 
 static int run_steps(struct deploy *d, enum deploy_step from, struct err *e)
 {
+    OWN(own_mem)
+    char *said = NULL; /* by the last step */
+
     for (enum deploy_step step = from; step <= DEPLOY_COMMIT; step++) {
         OWN(step_result_free)
         struct step_result res = {0};
@@ -258,8 +261,10 @@ static int run_steps(struct deploy *d, enum deploy_step from, struct err *e)
             if (go != 1)
                 return go;
         }
+        free(said);
+        said = xstrdup(text_of(res.evidence));
     }
-    if (deploy_mark_deployed(d, e) < 0)
+    if (deploy_mark_deployed(d, said, e) < 0)
         return -1;
     return run_finish(d->run, "Done", CAUSE_NONE, NULL, NULL, e);
 }
@@ -371,7 +376,7 @@ int flow_rollback(struct run *r, struct err *e)
         return -1;
     if (res.outcome != OUTCOME_OK)
         return end_failed(&d, "Failed", res.cause, text_of(res.text), e);
-    if (deploy_mark_rolled_back(&d, e) < 0)
+    if (deploy_mark_rolled_back(&d, res.evidence, e) < 0)
         return -1;
     return run_finish(r, "Done", CAUSE_NONE, NULL, NULL, e);
 }

@@ -26,8 +26,10 @@ int deploy_window(struct deploy *d, struct err *e);
 
 /* deploy_records.c */
 int deploy_request_of(struct deploy *d, struct buf *out, struct err *e);
-int deploy_mark_deployed(struct deploy *d, struct err *e); /* and the predecessor Superseded */
-int deploy_mark_rolled_back(struct deploy *d,
+/* evidence: of the last step, which may name other files; or NULL */
+int deploy_mark_deployed(struct deploy *d, const char *evidence,
+                         struct err *e); /* and the predecessor Superseded */
+int deploy_mark_rolled_back(struct deploy *d, const char *evidence,
                             struct err *e); /* the former certificate serves again */
 int deploy_last_plan(struct deploy *d,
                      struct err *e); /* of the certificate's latest deployment, into the job */

@@ -24,6 +24,7 @@ int deploy_request_of(struct deploy *d, struct buf *out, struct err *e)
     q.allow_name_loss = q.accept_risks = d->run->job.approved;
     if (q.accept_risks)
         bytes_set(&q.approved_plan, bytes_blob(&d->run->job.approved_plan));
+    q.allow_edit = str_eq(c->config_edits, "allow");
     q.dry_run = d->run->job.dry_run;
     q.redeploy = d->run->job.redeploy;
     fields_encode(&deploy_request_fields, &q, out);
@@ -47,7 +48,33 @@ static int supersede(struct txn *t, const struct cert *successor, struct err *e)
     return timeline_add(t, old.id, "superseded", successor->serial, NULL, e);
 }
 
-int deploy_mark_deployed(struct deploy *d, struct err *e)
+/* "name: value" of a step's evidence; malloc'ed, NULL when it says nothing of it. */
+static char *evidence_value(const char *evidence, const char *name)
+{
+    OWN(own_mem)
+    char *head = xasprintf("%s: ", name);
+    const char *at = evidence;
+
+    while (at && !str_starts(at, head))
+        at = (at = strchr(at, '\n')) ? at + 1 : NULL;
+    return at ? xstrndup(at + strlen(head), strcspn(at + strlen(head), "\n")) : NULL;
+}
+
+/* A deployment that edited the configuration says which files the server block names now. */
+static void take_paths(struct cert *c, const char *evidence)
+{
+    OWN(own_mem)
+    char *cert = evidence_value(text_of(evidence), "certificate file");
+    OWN(own_mem)
+    char *key = evidence_value(text_of(evidence), "key file");
+
+    if (cert && key) {
+        text_set(&c->cert_path, cert);
+        text_set(&c->key_path, key);
+    }
+}
+
+int deploy_mark_deployed(struct deploy *d, const char *evidence, struct err *e)
 {
     OWN(txn_abort)
     struct txn *t = NULL;
@@ -56,6 +83,7 @@ int deploy_mark_deployed(struct deploy *d, struct err *e)
     if (txn_begin(d->run->core->db, true, &t, e) < 0 ||
         row_get(t, TABLE_CERT, d->cert.id, &c, e) < 0)
         return -1;
+    take_paths(&c, evidence);
     text_set(&c.status, "Deployed");
     text_set(&c.failure, "");
     text_set(&c.failure_cause, "");
@@ -70,7 +98,7 @@ int deploy_mark_deployed(struct deploy *d, struct err *e)
     return txn_commit(&t, e);
 }
 
-int deploy_mark_rolled_back(struct deploy *d, struct err *e)
+int deploy_mark_rolled_back(struct deploy *d, const char *evidence, struct err *e)
 {
     OWN(txn_abort)
     struct txn *t = NULL;
@@ -79,6 +107,7 @@ int deploy_mark_rolled_back(struct deploy *d, struct err *e)
     if (txn_begin(d->run->core->db, true, &t, e) < 0 ||
         row_get(t, TABLE_CERT, d->cert.id, &c, e) < 0)
         return -1;
+    take_paths(&c, evidence);
     text_set(&c.status, "Rolled Back");
     text_set(&c.failure, "rolled back by hand: the former certificate serves again");
     c.last_provisioned = now_s();

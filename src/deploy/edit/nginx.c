@@ -252,8 +252,10 @@ static int read_block(struct scan *s, struct conf_node *into)
             return s->depth ? 0 : refuse(s, "unexpected \"}\"");
         if (how == END_FILE)
             return s->depth ? refuse(s, "the file ends within a block, expected \"}\"") : 0;
+        d.body = s->at;
         if (how == END_OPEN && read_child_block(s, &d) < 0)
             return -1;
+        d.end = s->at;
         add_child(into, &d);
     }
 }
@@ -272,28 +274,4 @@ int conf_parse(const char *file, struct blob text, struct conf_node *root, struc
     *root = got;
     got = (struct conf_node){0};
     return 0;
-}
-
-int conf_splice(struct blob text, const struct conf_word *w, const char *value, struct buf *out,
-                struct err *e)
-{
-    const char *p = text.p;
-    bool plain = value[0] && !strpbrk(value, " \t;{}\"'\\#$");
-
-    if (w->start > w->end || w->end > text.n || strpbrk(value, "\r\n\""))
-        return err_set(e, ERR_BUG, "cannot put this value into a configuration file");
-    buf_add(out, p, w->start);
-    if (plain) {
-        buf_add_str(out, value);
-    } else {
-        buf_addc(out, '"');
-        for (const char *c = value; *c; c++)
-            if (*c == '\\')
-                buf_add_str(out, "\\\\");
-            else
-                buf_addc(out, *c);
-        buf_addc(out, '"');
-    }
-    buf_add(out, p + w->end, text.n - w->end);
-    return buf_check(out, "configuration file", e);
 }

@@ -27,6 +27,7 @@ struct conf_node {
     struct conf_node *child;
     size_t children;
     bool block;
+    size_t body, end; /* bytes in the file: behind its "{", behind its ";" or "}" */
     const char *file; /* as given to conf_parse: the caller keeps it */
     uint32_t line;    /* of the name, from 1 */
 };
@@ -34,7 +35,3 @@ struct conf_node {
 /* `root` becomes a block without a name. On failure it is untouched. */
 int conf_parse(const char *file, struct blob text, struct conf_node *root, struct err *e);
 void conf_free(struct conf_node *root); /* OWN(conf_free) struct conf_node root = {0}; */
-/* The text with the bytes of `w` replaced by `value`, quoted when needed; all others stay as they
- * are. */
-int conf_splice(struct blob text, const struct conf_word *w, const char *value, struct buf *out,
-                struct err *e);

@@ -3,6 +3,7 @@
 #pragma once
 #include "src/deploy/target.h"
 #include "src/deploy/target/nginx_config.h"
+#include "src/deploy/target/nginx_version.h"
 
 /* Fills program, config, config_args, unit, version, clock, root, backup_dir of the plan. */
 int nginx_locate(struct worker *w, struct plan *p, struct err *e);
@@ -22,3 +23,16 @@ void pems_free(struct pems *l);
 const char *pem_of(const struct pems *l, const char *path);
 int nginx_read_certs(struct worker *w, const struct ngx_config *c, struct pems *l, struct err *e);
 int nginx_discover(struct worker *w, struct step *s, struct err *e);
+/* The part of DISCOVER that a deployment needs: fills the plan. */
+int nginx_endpoint(struct worker *w, struct step *s, const struct conf_files *files,
+                   const struct ngx_config *c, const struct pems *pems, struct err *e);
+
+/* Shared by both parts of DISCOVER. */
+bool nginx_concrete(const char *name);  /* a host name, no pattern */
+char *nginx_sendable(const char *name); /* a name a client could send for it, or "" */
+const char *nginx_verify_address(const struct worker *w);
+/* The chain a handshake gets, or "": then *dead tells that nobody answered. */
+char *nginx_served(const struct worker *w, uint32_t port, const char *name, const char *key_type,
+                   bool *dead);
+const char *nginx_problem(const struct ngx_server *s); /* why its files cannot be replaced, or "" */
+bool nginx_by_variable(const struct ngx_pair *p);      /* a path with "$", read at each handshake */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "src/base/own.h"
+#include "src/deploy/target/nginx_version.h"
 
 #define INCLUDE_DEPTH_MAX 10
 #define SERVERS_MAX 20000
@@ -28,6 +29,7 @@ struct walk {
     struct ngx_config *out;
     char *folder;
     bool complete;
+    uint32_t version;
     unsigned depth;
     size_t files_read;
 };
@@ -119,6 +121,7 @@ static int add_listen(struct ngx_server *s, const struct conf_node *d, struct er
         l.address = xstrndup(text + 1, n - 2);
     else
         l.address = n ? xstrndup(text, n) : xstrdup("");
+    l.ipv6 = text[0] == '[';
     if (str_eq(l.address, "*") || str_eq(l.address, "0.0.0.0") || str_eq(l.address, "::"))
         l.address[0] = 0;
     for (size_t i = 2; i < d->words; i++) {
@@ -132,10 +135,10 @@ static int add_listen(struct ngx_server *s, const struct conf_node *d, struct er
     return 0;
 }
 
-static bool plain_path(const char *s)
+static bool plain_path(const struct walk *w, const char *s)
 {
-    return s[0] && !strchr(s, '$') && !str_starts(s, "data:") && !str_starts(s, "engine:") &&
-           !str_starts(s, "store:");
+    return s[0] && !(strchr(s, '$') && ngx_has(w->version, NGX_HAS_PATH_VARIABLES)) &&
+           !str_starts(s, "data:") && !str_starts(s, "engine:") && !str_starts(s, "store:");
 }
 
 static void end_server(struct walk *w, struct level *l)
@@ -149,11 +152,11 @@ static void end_server(struct walk *w, struct level *l)
     for (size_t i = 0; i < l->certs; i++) {
         const struct conf_node *c = l->cert[i], *k = i < l->keys ? l->key[i] : NULL;
         const char *key = k ? k->word[1].text : "";
-        struct ngx_pair p = {.file = c->file, .line = c->line};
-        p.plain = plain_path(c->word[1].text) && plain_path(key);
-        p.cert =
-            plain_path(c->word[1].text) ? absolute(w, c->word[1].text) : xstrdup(c->word[1].text);
-        p.key = plain_path(key) ? absolute(w, key) : xstrdup(key);
+        struct ngx_pair p = {.file = c->file, .line = c->line, .cert_node = c, .key_node = k};
+        p.plain = plain_path(w, c->word[1].text) && plain_path(w, key);
+        p.cert = plain_path(w, c->word[1].text) ? absolute(w, c->word[1].text)
+                                                : xstrdup(c->word[1].text);
+        p.key = plain_path(w, key) ? absolute(w, key) : xstrdup(key);
         s->pair = xrealloc(s->pair, (s->pairs + 1) * sizeof(p));
         s->pair[s->pairs++] = p;
     }
@@ -171,10 +174,12 @@ static int walk_server(struct walk *w, const struct conf_node *d, const struct l
     if ((c->servers & (c->servers - 1)) == 0)
         c->server = xrealloc(c->server, (c->servers ? c->servers * 2 : 1) * sizeof(*c->server));
     own.server = &c->server[c->servers++];
-    *own.server = (struct ngx_server){.kind = up->kind, .file = d->file, .line = d->line};
+    *own.server =
+        (struct ngx_server){.kind = up->kind, .file = d->file, .line = d->line, .node = d};
     if (walk_children(w, d, &own, e) < 0)
         return -1;
     /* Each list is inherited as a whole, and only when the block has none of its own. */
+    own.server->inherited = !own.certs && !own.keys && up->certs;
     if (!own.certs) {
         memcpy(own.cert, up->cert, sizeof(own.cert));
         own.certs = up->certs;
@@ -212,9 +217,9 @@ static int walk_one(struct walk *w, const struct conf_node *d, struct level *l, 
         return add_pair_half(d, l->cert, &l->certs, e);
     if (str_eq(name, "ssl_certificate_key"))
         return add_pair_half(d, l->key, &l->keys, e);
-    if (str_eq(name, "ssl_reject_handshake"))
+    if (str_eq(name, "ssl_reject_handshake") && ngx_has(w->version, NGX_HAS_REJECT_HANDSHAKE))
         l->reject = d->words > 1 && str_ieq(d->word[1].text, "on");
-    if (str_eq(name, "ssl")) /* gone in 1.25.1 */
+    if (str_eq(name, "ssl") && ngx_has(w->version, NGX_HAS_SSL_ON))
         l->ssl_on = d->words > 1 && str_ieq(d->word[1].text, "on");
     if (!l->server && str_eq(name, "server") && d->block) {
         l->later = xrealloc(l->later, (l->laters + 1) * sizeof(*l->later));
@@ -278,14 +283,15 @@ static void share_ssl(struct ngx_config *c)
 }
 
 int ngx_config_read(const struct conf_files *files, const char *main_file, bool complete,
-                    struct ngx_config *out, struct err *e)
+                    uint32_t version, struct ngx_config *out, struct err *e)
 {
     OWN(ngx_config_free)
     struct ngx_config got = {0};
     const char *slash = strrchr(main_file, '/');
     OWN(own_mem)
     char *folder = xstrndup(main_file, slash ? (size_t)(slash - main_file) : 0);
-    struct walk w = {.files = files, .out = &got, .folder = folder, .complete = complete};
+    struct walk w = {
+        .files = files, .out = &got, .folder = folder, .complete = complete, .version = version};
     struct level top = {0};
     const struct conf_file *f = conf_files_find(files, main_file);
 

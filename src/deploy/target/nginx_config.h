@@ -37,24 +37,27 @@ enum ngx_kind { NGX_HTTP, NGX_STREAM, NGX_MAIL };
 struct ngx_listen {
     char *address; /* "" any; else as written, without brackets */
     uint32_t port; /* 0: a UNIX socket or a range */
-    bool ssl, default_server, proxy_protocol;
+    bool ssl, default_server, proxy_protocol, ipv6;
 };
 struct ngx_pair {
     char *cert, *key; /* as configured, made absolute when `plain` */
     bool plain;       /* both are paths without variables, no data:, engine:, store: */
     const char *file; /* where ssl_certificate stands */
     uint32_t line;
+    const struct conf_node *cert_node, *key_node; /* key_node NULL: there is none */
 };
 struct ngx_server {
     enum ngx_kind kind;
     const char *file;
     uint32_t line;
+    const struct conf_node *node;
     struct ngx_listen *listen;
     size_t listens;
     struct strs names;
     struct ngx_pair *pair;
     size_t pairs;
-    size_t keys; /* ssl_certificate_key directives in effect: must equal pairs */
+    size_t keys;    /* ssl_certificate_key directives in effect: must equal pairs */
+    bool inherited; /* the pairs stand on the level above */
     bool reject_handshake;
 };
 struct ngx_config {
@@ -68,10 +71,10 @@ struct ngx_config {
 /*
  * Reads from `main_file` on. Relative includes and certificate paths are below its folder.
  * complete: `files` is all there is (a dump): a literal include that is missing is an error, a
- * pattern without match is none. Otherwise both are listed in `missing`.
+ * pattern without match is none. Otherwise both are listed in `missing`. version: nginx_version.h.
  */
 int ngx_config_read(const struct conf_files *files, const char *main_file, bool complete,
-                    struct ngx_config *out, struct err *e);
+                    uint32_t version, struct ngx_config *out, struct err *e);
 void ngx_config_free(struct ngx_config *c);
 
 /*
@@ -81,5 +84,14 @@ void ngx_config_free(struct ngx_config *c);
  */
 int ngx_config_select(const struct ngx_config *c, const char *address, uint32_t port,
                       const char *name, const struct ngx_server **out, struct err *e);
+/*
+ * The http block without any TLS that claims the name, for a certificate that is its first: *out is
+ * NULL when there is none. Fails (ERR_CONFLICT) when two claim it.
+ */
+int ngx_config_find_plain(const struct ngx_config *c, const char *name,
+                          const struct ngx_server **out, struct err *e);
+bool ngx_has_tls(const struct ngx_server *s); /* on any port */
+/* One of its server names matches; a regex does not count. */
+bool ngx_claims(const struct ngx_server *s, const char *name);
 /* "shop.example" matches "shop.example", ".example", "*.example", "shop.*"; never a regex. */
 bool ngx_name_matches(const char *configured, const char *name);

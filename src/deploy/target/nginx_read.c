@@ -1,8 +1,6 @@
 /* Brings nginx's configuration over: as nginx reports it, or file by file when nginx refuses it. */
 #include <string.h>
 
-#include "crypto/ossl.h"
-#include "src/base/enc.h"
 #include "src/base/own.h"
 #include "src/deploy/target/nginx.h"
 
@@ -115,7 +113,7 @@ static int read_by_file(struct worker *w, const struct plan *p, struct conf_file
     for (int round = 0; rc == 0 && round < ROUNDS_MAX; round++) {
         OWN(ngx_config_free)
         struct ngx_config got = {0};
-        if (ngx_config_read(files, p->config, false, &got, e) < 0)
+        if (ngx_config_read(files, p->config, false, ngx_version(p->version), &got, e) < 0)
             return -1;
         added = 0;
         if (got.missing.n && fetch(w, &got.missing, files, &added, e) < 0)
@@ -127,18 +125,6 @@ static int read_by_file(struct worker *w, const struct plan *p, struct conf_file
         }
     }
     return rc < 0 ? -1 : err_set(e, ERR_LIMIT, "%s: includes nested too deep", p->config);
-}
-
-static int hash_of(struct blob text, char **hex, struct err *e)
-{
-    unsigned char md[32];
-
-    if (EVP_Digest(text.p, text.n, md, NULL, EVP_sha256(), NULL) != 1)
-        return err_openssl(e, ERR_CRYPTO, "SHA-256");
-    OWN(own_mem)
-    char *got = hex_str(BLOB(md, sizeof(md)));
-    plan_set(hex, got);
-    return 0;
 }
 
 int nginx_read(struct worker *w, struct plan *p, struct conf_files *files, struct ngx_config *c,
@@ -157,8 +143,8 @@ int nginx_read(struct worker *w, struct plan *p, struct conf_files *files, struc
         buf_add_str(why_invalid, buf_cstr(&o.err));
         return read_by_file(w, p, files, c, e);
     }
-    if (hash_of(buf_blob(&o.out), &p->config_sha256, e) < 0 ||
+    if (hash_hex(buf_blob(&o.out), &p->config_sha256, e) < 0 ||
         conf_files_from_dump(buf_blob(&o.out), files, e) < 0 || check_sizes(w, files, e) < 0)
         return -1;
-    return ngx_config_read(files, p->config, true, c, e);
+    return ngx_config_read(files, p->config, true, ngx_version(p->version), c, e);
 }

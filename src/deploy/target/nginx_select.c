@@ -40,6 +40,53 @@ bool ngx_name_matches(const char *configured, const char *name)
     return match_name(configured, name) > MATCH_REGEX;
 }
 
+bool ngx_claims(const struct ngx_server *s, const char *name)
+{
+    for (size_t i = 0; i < s->names.n; i++)
+        if (ngx_name_matches(s->names.v[i], name))
+            return true;
+    return false;
+}
+
+bool ngx_has_tls(const struct ngx_server *s)
+{
+    for (size_t k = 0; k < s->listens; k++)
+        if (s->listen[k].ssl)
+            return true;
+    return false;
+}
+
+static bool has_name(const struct ngx_server *s, const char *name)
+{
+    for (size_t i = 0; i < s->names.n; i++)
+        if (match_name(s->names.v[i], name) == MATCH_EXACT)
+            return true;
+    return false;
+}
+
+int ngx_config_find_plain(const struct ngx_config *c, const char *name,
+                          const struct ngx_server **out, struct err *e)
+{
+    bool exact = false;
+
+    *out = NULL;
+    for (size_t i = 0; name[0] && i < c->servers; i++) {
+        const struct ngx_server *s = &c->server[i];
+        bool is_exact = has_name(s, name);
+        if (s->kind != NGX_HTTP || ngx_has_tls(s) || !ngx_claims(s, name) || (exact && !is_exact))
+            continue;
+        if (*out && exact == is_exact)
+            return err_set(
+                e, ERR_CONFLICT,
+                "%s:%u and %s:%u both claim %s without TLS: add a listen with ssl to the "
+                "one that is meant",
+                (*out)->file, (*out)->line, s->file, s->line, name);
+        *out = s;
+        exact = is_exact;
+    }
+    return 0;
+}
+
 /* Listens at the very address shadow the ones at any address. */
 static bool address_of(const struct ngx_config *c, const char *address, uint32_t port, bool *exact)
 {

@@ -95,7 +95,7 @@ function Details({ c }: { c: Cert }) {
             <Facts list={[
               ['Server', c.server && <Link to={`/servers/${c.server}`}>{names.server}</Link>], ['Certificate Location', c.location && <Mono text={c.location} />],
               ['Certificate File', c.cert_path && <Mono text={c.cert_path} />], ['Key File', c.key_path && <Mono text={c.key_path} />],
-              ['Provisioning Bot', c.bot || 'Not Mapped'], ['Deployment Type', c.deployment_type], ['Plan Approval', c.approval],
+              ['Provisioning Bot', c.bot || 'Not Mapped'], ['Deployment Type', c.deployment_type], ['Plan Approval', c.approval], ['Configuration Edits', c.config_edits],
               ['Last Provisioned On', <When at={c.last_provisioned} />], ['Latest job', c.job && <Link to={`/jobs/${c.job}`}>Open the job</Link>],
             ]} />
           </section>

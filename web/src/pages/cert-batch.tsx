@@ -17,7 +17,7 @@ const WORDS: Record<BatchAction, [string, string]> = {
   ignore: ['Ignore', 'They leave inventory and workflows, and can be taken back.'],
   tag: ['Tag', 'The tags are added to all of them.'],
 };
-const SHARED = ['connector', 'server', 'bot', 'key_alg', 'key_policy', 'validity_days', 'profile', 'renewal', 'renew_days', 'approval', 'deploy_after', 'deployment_type'];
+const SHARED = ['connector', 'server', 'bot', 'key_alg', 'key_policy', 'validity_days', 'profile', 'renewal', 'renew_days', 'approval', 'config_edits', 'deploy_after', 'deployment_type'];
 
 interface Props { action: BatchAction; ids: string[]; done: () => void; onClose: () => void }
 

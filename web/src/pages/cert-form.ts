@@ -5,7 +5,7 @@ export const CERT_GROUPS = [
   { title: 'Certificate', names: ['name', 'names', 'subject', 'connector', 'profile', 'validity_days'] },
   { title: 'Key', names: ['key_alg', 'key_policy'] },
   { title: 'Deployment', names: ['bot', 'deployment_type', 'server', 'cert_path', 'key_path', 'port', 'sni'] },
-  { title: 'Lifecycle', names: ['renewal', 'renew_days', 'approval', 'deploy_after'] },
+  { title: 'Lifecycle', names: ['renewal', 'renew_days', 'approval', 'config_edits', 'deploy_after'] },
   { title: 'Order in the list', names: ['tags', 'batch'] },
 ];
 

@@ -20,7 +20,8 @@ static void fill(struct plan *p)
     struct plan_file *f = plan_add_file(p);
     plan_set(&f->final, "/etc/nginx/tls/it's.crt");
     f->mode = 0640;
-    f->is_key = 1;
+    f->kind = PLAN_KEY;
+    plan_add_edit(p, 17, 2, "listen 443 ssl;\r\n");
     plan_add_endpoint(p, 443, "shop.example");
     plan_add_endpoint(p, 443, "");
 }
@@ -38,11 +39,12 @@ static void test_plan_decode_gives_back_what_was_encoded(void **state)
 
     fill(&p);
     plan_encode(&p, &a);
-    assert_memory_equal(a.p, "CKP1\0\0\0\024", 8);
+    assert_memory_equal(a.p, "CKP2\0\0\0\024", 8);
     assert_int_equal(plan_decode(buf_blob(&a), &got, &e), 0);
     assert_string_equal(got.file[0].final, "/etc/nginx/tls/it's.crt");
     assert_string_equal(got.risks, "one\ntwo\n");
     assert_int_equal(got.endpoints, 2);
+    assert_string_equal(got.edit[0].text, "listen 443 ssl;\r\n");
     plan_encode(&got, &b);
     assert_true(blob_eq(buf_blob(&a), buf_blob(&b)));
     buf_free(&b);
@@ -68,7 +70,7 @@ static void test_plan_decode_refuses_truncations_and_changes(void **state)
     struct plan got = {0};
     assert_int_equal(plan_decode(buf_blob(&a), &got, NULL), -1);
     a.n--;
-    a.p[3] = '2';
+    a.p[3] = '1';
     assert_int_equal(plan_decode(buf_blob(&a), &got, NULL), -1);
 }
 

@@ -27,7 +27,7 @@ static void fill(struct plan *p)
         plan_set(&f->final, f->path);
         plan_set(&f->old_sha256, "f1");
         f->mode = i ? 0600 : 0644;
-        f->is_key = (uint32_t)i;
+        f->kind = (uint32_t)i;
     }
     plan_add_endpoint(p, 443, "shop.example");
 }

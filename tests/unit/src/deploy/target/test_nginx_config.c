@@ -14,7 +14,7 @@ static int read_text(const char *text, bool complete, struct conf_files *files,
                      struct ngx_config *c, struct err *e)
 {
     assert_int_equal(conf_files_add(files, "/etc/nginx/nginx.conf", blob_str(text), e), 0);
-    return ngx_config_read(files, "/etc/nginx/nginx.conf", complete, c, e);
+    return ngx_config_read(files, "/etc/nginx/nginx.conf", complete, 0, c, e);
 }
 
 #define READ(config)                                                                               \
@@ -53,8 +53,18 @@ static void test_ngx_config_read_pairs_and_paths(void **state)
 static void test_ngx_config_read_knows_ssl_on_of_old_versions(void **state)
 {
     (void)state;
-    READ("http { server { ssl on; listen 443; server_name a.test; } }");
-    assert_true(c.server[0].listen[0].ssl);
+    static const char text[] = "http { server { ssl on; listen 443; server_name a.test; } }";
+    OWN(conf_files_free)
+    struct conf_files files = {0};
+    OWN(ngx_config_free)
+    struct ngx_config old = {0}, new = {0};
+    struct err e = {0};
+
+    assert_int_equal(conf_files_add(&files, "/n", blob_str(text), &e), 0);
+    assert_int_equal(ngx_config_read(&files, "/n", true, 1025000, &old, &e), 0);
+    assert_int_equal(ngx_config_read(&files, "/n", true, 1025001, &new, &e), 0);
+    assert_true(old.server[0].listen[0].ssl);
+    assert_false(new.server[0].listen[0].ssl);
 }
 
 static void test_ngx_config_read_ignores_certificates_that_are_not_ours(void **state)
