@@ -92,7 +92,10 @@ def test_wrong_password_is_a_permission_failure(host, worker):
     ("deploy", "sudo with password", "password", {"password"}, True),
     ("deploypw", "sudo with password", "key", {"ssh_key", "wrong"}, False),
     ("deploypw", "sudo", "password", {"password"}, False),
-    ("deploytty", "sudo", "password", {"password"}, False),
+    ("deploytty", "sudo", "password", {"password"}, True),
+    ("deployttypw", "sudo with password", "key", {"ssh_key", "sudo_password"}, True),
+    ("deployttypw", "sudo with password", "key", {"ssh_key", "wrong"}, False),
+    ("deployttypw", "sudo", "password", {"password"}, False),
     ("plain", "sudo with password", "password", {"password"}, False),
 ])
 def test_login_and_elevation(host, worker, user, sudo, login, secrets, good):

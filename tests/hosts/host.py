@@ -42,6 +42,7 @@ ACCOUNTS = {  # name: line of sudoers, or None
     "deploy": "deploy ALL=(ALL) NOPASSWD: ALL",
     "deploypw": "deploypw ALL=(ALL) ALL",
     "deploytty": "Defaults:deploytty requiretty\ndeploytty ALL=(ALL) NOPASSWD: ALL",
+    "deployttypw": "Defaults:deployttypw requiretty\ndeployttypw ALL=(ALL) ALL",
     "plain": None,
 }
 

@@ -34,11 +34,13 @@ int ssh_err(const struct ssh *s, enum err_code code, const char *what, struct er
 /*
  * A shell that stays open. `command` starts it and prints `ready` when it reads on (what came
  * before is dropped). When `prompt` appears on standard error before that, the secret `answer` and
- * a newline are sent, once; a second prompt is ERR_DENIED.
+ * a newline are sent, once; a second prompt is ERR_DENIED. With `terminal` the command runs on one
+ * that echoes nothing, and both outputs come as standard output.
  */
 struct ssh_command {
     const char *command, *ready, *prompt;
     struct blob answer;
+    bool terminal;
     int64_t timeout_ms;
 };
 struct ssh_shell {

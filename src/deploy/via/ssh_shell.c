@@ -127,13 +127,14 @@ static int wait_socket(struct talk *t, struct err *e)
 struct prompt {
     const char *text;
     struct blob answer;
+    struct buf *seen; /* the output it appears on */
     bool answered;
-    size_t from; /* where in err the next one is looked for */
+    size_t from; /* where in `seen` the next one is looked for */
 };
 
 static int answer_prompt(struct talk *t, struct prompt *q, struct buf *line, struct err *e)
 {
-    struct buf *b = &t->o->err;
+    struct buf *b = q->seen;
     size_t n = q->text ? strlen(q->text) : 0;
     const uint8_t *at =
         n && b->n >= q->from + n ? memmem(b->p + q->from, b->n - q->from, q->text, n) : NULL;
@@ -191,6 +192,17 @@ static int converse(struct talk *t, struct prompt *q, struct err *e)
     return rc;
 }
 
+/* RFC 4254, 8: no echo from the first moment on, and line ends as they are written. */
+static int ask_terminal(struct ssh_shell *sh, struct err *e)
+{
+    static const char modes[] = {53 /* ECHO */, 0, 0, 0, 0, 72 /* ONLCR */, 0, 0, 0, 0, 0};
+
+    if (libssh2_channel_request_pty_ex(sh->channel, "dumb", 4, modes, sizeof(modes), 80, 24, 0, 0) <
+        0)
+        return ssh_err(sh->ssh, ERR_DENIED, "the server gives no terminal", e);
+    return 0;
+}
+
 /* How the command ended that should have become a shell. */
 static int exit_status(struct ssh_shell *sh, int *status, struct err *e)
 {
@@ -212,13 +224,18 @@ int ssh_shell_open(struct ssh *s, const struct ssh_command *c, struct ssh_shell 
                    struct via_out *o, struct err *e)
 {
     struct talk t = {.sh = sh, .o = o, .timeout_ms = c->timeout_ms, .out_mark = c->ready};
-    struct prompt q = {.text = c->prompt, .answer = c->answer};
+    struct prompt q = {
+        .text = c->prompt, .answer = c->answer, .seen = c->terminal ? &o->out : &o->err};
 
     *sh = (struct ssh_shell){.ssh = s};
     libssh2_session_set_timeout(s->session, 10000);
     sh->channel = libssh2_channel_open_session(s->session);
     if (!sh->channel)
         return ssh_err(s, ERR_NETWORK, "opening a channel", e);
+    if (c->terminal && ask_terminal(sh, e) < 0) {
+        ssh_shell_close(sh);
+        return -1;
+    }
     int rc = libssh2_channel_exec(sh->channel, c->command);
     if (rc < 0)
         ssh_err(s, rc == LIBSSH2_ERROR_CHANNEL_REQUEST_DENIED ? ERR_DENIED : ERR_NETWORK,

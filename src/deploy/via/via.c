@@ -16,6 +16,8 @@
 struct via {
     struct ssh ssh;
     struct ssh_shell shell;
+    struct ssh_shell terminal; /* where sudo runs when it demands one; open as long as `shell` */
+    bool needs_terminal;
     enum via_root root;
     struct secret sudo_password;
     char *facts;
@@ -149,7 +151,7 @@ static const char loop[] =
     "r=$?; echo; echo \"$mark $r\"; echo \"$mark\" >&2; done";
 
 /* The command line of the shell: its mark, and sudo where wanted. */
-static int build_command(const struct via *v, const char *nonce, const char *prompt,
+static int build_command(const struct via *v, const char *begin, const char *prompt,
                          struct buf *out, struct err *e)
 {
     if (v->root == VIA_ROOT_SUDO)
@@ -157,27 +159,86 @@ static int build_command(const struct via *v, const char *nonce, const char *pro
     if (v->root == VIA_ROOT_SUDO_PASSWORD)
         buf_addf(out, "sudo -S -k -p %s -- ", prompt);
     OWN(own_mem)
-    char *sh = xasprintf("echo begin-%s; %s", nonce, loop);
+    char *sh = xasprintf("%s; %s", begin, loop);
     buf_add_str(out, "/bin/sh -c ");
     buf_add_shell(out, sh);
     return buf_check(out, "command", e);
 }
 
-static int explain(struct via_out *o, struct err *e)
+static int explain(const char *said, int status, struct err *e)
 {
-    const char *said = buf_cstr(&o->err);
-
-    if (strstr(said, "you must have a tty"))
-        return err_set(e, ERR_DENIED,
-                       "sudo demands a terminal: take \"requiretty\" away for this account");
     if (strstr(said, "password is required") || strstr(said, "a password"))
         return err_set(
             e, ERR_DENIED,
             "sudo asks for a password: set Elevation to \"sudo with password\" or allow NOPASSWD");
     if (strstr(said, "not allowed") || strstr(said, "not in the sudoers"))
         return err_set(e, ERR_DENIED, "sudo refuses this account: %.300s", said);
-    return err_set(e, ERR_DENIED, "the shell on the server did not start (exit %d): %.300s",
-                   o->status, said);
+    return err_set(e, ERR_DENIED, "the shell on the server did not start (exit %d): %.300s", status,
+                   said);
+}
+
+/*
+ * sudo demands a terminal ("requiretty"): it gets one, and only its question and the password go
+ * over it. What is said to the shell behind it, and what that says, goes over a second channel and
+ * three pipes between the two: a terminal would change bytes and show them. Who opens a pipe waits
+ * for the other end; when sudo ends, whoever still waits is let go.
+ */
+static int open_pipes(struct via *v, const char *nonce, struct via_out *o, struct err *e)
+{
+    OWN(own_mem)
+    char *ready = xasprintf("pipes-%s\n", nonce);
+    OWN(own_mem)
+    char *command = xasprintf(
+        "/bin/sh -c 'umask 077; d=/tmp/certkeep-%s; mkdir \"$d\" && mkfifo \"$d/in\" \"$d/out\" "
+        "\"$d/err\" || exit 9; trap \"rm -rf $d\" 0 1 15; echo pipes-%s; exec 3<&0; "
+        "cat <&3 3<&- >\"$d/in\" & p=$!; exec 3<&-; cat <\"$d/err\" >&2 & cat <\"$d/out\"; "
+        "kill $p; wait'",
+        nonce, nonce);
+    const struct ssh_command c = {.command = command, .ready = ready, .timeout_ms = VIA_COMMAND_MS};
+    int rc = ssh_shell_open(&v->ssh, &c, &v->shell, o, e);
+
+    return rc <= 0 ? rc : err_set(e, ERR_DENIED, "no pipes in /tmp: %.300s", buf_cstr(&o->err));
+}
+
+static int open_on_terminal(struct via *v, const char *prompt, struct via_out *o, struct err *e)
+{
+    char nonce[ID_CHARS + 1];
+    id_new(nonce);
+    OWN(own_mem)
+    char *begin = xasprintf("d=/tmp/certkeep-%s; echo begin-%s; exec <\"$d/in\" >\"$d/out\" "
+                            "2>\"$d/err\"",
+                            nonce, nonce);
+    OWN(own_mem)
+    char *ready = xasprintf("begin-%s\n", nonce);
+    OWN(buf_free)
+    struct buf command = BUF(8192);
+
+    if (build_command(v, begin, prompt, &command, e) < 0 || open_pipes(v, nonce, o, e) < 0)
+        return -1;
+    /* A cut line hangs the terminal up: sudo ends by it, the shell around it still tidies. */
+    OWN(own_mem)
+    char *all =
+        xasprintf("trap : 1; %s; r=$?; d=/tmp/certkeep-%s; "
+                  "for p in in out err; do [ ! -p \"$d/$p\" ] || : <>\"$d/$p\"; done 2>/dev/null; "
+                  "rm -rf \"$d\"; exit $r",
+                  buf_cstr(&command), nonce);
+    buf_clear(&command);
+    buf_add_str(&command, "/bin/sh -c ");
+    buf_add_shell(&command, all);
+    if (buf_check(&command, "command", e) < 0) {
+        ssh_shell_close(&v->shell);
+        return -1;
+    }
+    const struct ssh_command c = {.command = buf_cstr(&command),
+                                  .ready = ready,
+                                  .prompt = v->root == VIA_ROOT_SUDO_PASSWORD ? prompt : NULL,
+                                  .answer = secret_blob(&v->sudo_password),
+                                  .terminal = true,
+                                  .timeout_ms = VIA_COMMAND_MS};
+    int rc = ssh_shell_open(&v->ssh, &c, &v->terminal, o, e);
+    if (rc != 0)
+        ssh_shell_close(&v->shell);
+    return rc <= 0 ? rc : explain(buf_cstr(&o->out), o->status, e);
 }
 
 static int open_shell(struct via *v, struct via_out *o, struct err *e)
@@ -185,13 +246,17 @@ static int open_shell(struct via *v, struct via_out *o, struct err *e)
     char nonce[ID_CHARS + 1];
     id_new(nonce);
     OWN(own_mem)
+    char *begin = xasprintf("echo begin-%s", nonce);
+    OWN(own_mem)
     char *ready = xasprintf("begin-%s\n", nonce);
     OWN(own_mem)
     char *prompt = xasprintf("password-%s:", nonce);
     OWN(buf_free)
     struct buf command = BUF(8192);
 
-    if (build_command(v, nonce, prompt, &command, e) < 0)
+    if (v->needs_terminal)
+        return open_on_terminal(v, prompt, o, e);
+    if (build_command(v, begin, prompt, &command, e) < 0)
         return -1;
     const struct ssh_command c = {.command = buf_cstr(&command),
                                   .ready = ready,
@@ -201,7 +266,12 @@ static int open_shell(struct via *v, struct via_out *o, struct err *e)
     int rc = ssh_shell_open(&v->ssh, &c, &v->shell, o, e);
     if (rc <= 0)
         return rc;
-    return o->status ? explain(o, e) : err_set(e, ERR_NETWORK, "the server's answer was cut off");
+    if (o->status && strstr(buf_cstr(&o->err), "you must have a tty")) {
+        v->needs_terminal = true;
+        return open_on_terminal(v, prompt, o, e);
+    }
+    return o->status ? explain(buf_cstr(&o->err), o->status, e)
+                     : err_set(e, ERR_NETWORK, "the server's answer was cut off");
 }
 
 /* A shell that was ended on the server between two scripts (a limit of sudo) is opened anew. */
@@ -217,6 +287,7 @@ static int run(struct via *v, struct blob script, struct blob input, struct via_
 
     if (ssh_shell_ended(&v->shell)) {
         ssh_shell_close(&v->shell);
+        ssh_shell_close(&v->terminal);
         if (open_shell(v, o, e) < 0)
             return -1;
     }
