@@ -63,6 +63,16 @@ def test_deploys_and_finds_no_change_afterwards(host, worker, authority):
     again.w.close()
 
 
+@pytest.mark.parametrize("stated,warns", [("1.26", False), ("1.18", True), ("", False)])
+def test_other_version_is_a_warning(host, worker, authority, stated, warns):
+    line = f"Version: the record says {stated}, the server is nginx 1.26."
+    job = Job(worker, host, authority.issue(NAMES), server={"version": stated})
+    job.ok(CONNECT)
+    assert (f"warning: {line}" in job.ok(DISCOVER)["evidence"]) == warns
+    plan = job.ok(PLAN)["evidence"]
+    assert (line in plan) == warns and ("Version:" in plan) == warns
+
+
 def test_unknown_host_key_gets_no_password(host, worker, authority):
     job = Job(worker, host, authority.issue(NAMES), server={"host_keys": []})
     got = job.step(CONNECT)

@@ -10,6 +10,16 @@ def prepare(a, server, **more):
                                     "connector": main_job.connector(a)["id"], "key_alg": "p-256", "validity_days": 47, **more})
 
 
+def test_stated_version_is_compared_with_the_servers(appliance, machine, server):
+    assert server["warning"] == ""
+    for stated, warning in (("1.18", "Version: the record says 1.18, the server is nginx 1.26"), ("1.26", "")):
+        appliance.patch(f"/servers/{server['id']}", {"version": stated})
+        appliance.work("POST", f"/servers/{server['id']}/test")
+        now = appliance.get(f"/servers/{server['id']}")
+        assert now["warning"].startswith(warning) and bool(now["warning"]) == bool(warning)
+        assert now["state"] == "Active"
+
+
 def test_edit_is_asked_for_once_and_taken_back_by_one_action(appliance, machine, server):
     machine.write(CONF, SITE)
     machine.reload()

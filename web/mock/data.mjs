@@ -91,7 +91,7 @@ export function seedAll() {
       sudo: 'sudo', has_sudo_password: false, nginx_path: '/etc/nginx', keystore_path: '/etc/nginx/tls', ports: ['443'], service_name: 'nginx', verify_address: '', rollback_seconds: 120, state, bot: 'built-in',
       tags: [i % 4 ? 'env=production' : 'env=uat', `dc=${pick(['frankfurt', 'oslo'])}`], group: pick(['web', 'edge', 'intranet']), last_check: state === 'Unverified' ? null : ago(rnd() * 0.2),
       last_error: state === 'Auth Failed' ? 'The host key has changed since it was pinned. Compare the new one on the console of the server.' : state === 'Unreachable' ? 'No answer from 10.1.2.21 port 22 within 10 s. Check the address, the firewall and whether the server is up.' : '',
-      detected_version: state === 'Active' ? 'nginx/1.26.3' : '', host_keys: state === 'Unverified' ? [] : [key], offered_keys: state === 'Auth Failed' ? [`ssh-ed25519 SHA256:${createHash('sha256').update('new').digest('base64').slice(0, 43)}`, `ecdsa-sha2-nistp256 SHA256:${createHash('sha256').update('new2').digest('base64').slice(0, 43)}`] : [],
+      detected_version: state === 'Active' ? 'nginx/1.26.3' : '', warning: '', host_keys: state === 'Unverified' ? [] : [key], offered_keys: state === 'Auth Failed' ? [`ssh-ed25519 SHA256:${createHash('sha256').update('new').digest('base64').slice(0, 43)}`, `ecdsa-sha2-nistp256 SHA256:${createHash('sha256').update('new2').digest('base64').slice(0, 43)}`] : [],
     }));
   }
   certs(servers, local, acme);

@@ -15,8 +15,24 @@ static const char *server_state_for(enum deploy_cause cause)
     return cause == CAUSE_PERMISSION ? "Auth Failed" : "Unreachable";
 }
 
+/* Lines "warning: ..." of the step's evidence, joined. */
+static char *warnings_of(const char *evidence)
+{
+    static const char head[] = "warning: ";
+    struct strs lines = {0}, all = {0};
+
+    strs_split(&lines, evidence, "\n");
+    for (size_t i = 0; i < lines.n; i++)
+        if (str_starts(lines.v[i], head))
+            strs_add(&all, lines.v[i] + strlen(head));
+    char *text = strs_join(&all, "; ");
+    strs_free(&lines);
+    strs_free(&all);
+    return text;
+}
+
 static int server_mark(struct core *core, const char *id, const char *state, const char *error,
-                       const char *version, struct err *e)
+                       const struct step_result *found, struct err *e)
 {
     OWN(txn_abort)
     struct txn *t = NULL;
@@ -27,8 +43,12 @@ static int server_mark(struct core *core, const char *id, const char *state, con
     if (!str_eq(s.state, "Disabled"))
         text_set(&s.state, state);
     text_set(&s.last_error, error);
-    if (version && version[0])
-        text_set(&s.detected_version, version);
+    if (found) {
+        OWN(own_mem)
+        char *warning = warnings_of(text_of(found->evidence));
+        text_set(&s.detected_version, text_of(found->text));
+        text_set(&s.warning, warning);
+    }
     s.last_check = now_s();
     if (row_put(t, TABLE_SERVER, &s, e) < 0)
         return -1;
@@ -72,7 +92,7 @@ int flow_server_check(struct run *r, struct err *e)
         if (steps[i] != DEPLOY_DISCOVER)
             continue;
         if (discover_keep(r, &d.server, bytes_blob(&res.findings), e) < 0 ||
-            server_mark(r->core, d.server.id, "Active", "", text_of(res.text), e) < 0)
+            server_mark(r->core, d.server.id, "Active", "", &res, e) < 0)
             return -1;
     }
     return run_finish(r, "Done", CAUSE_NONE, NULL, NULL, e);

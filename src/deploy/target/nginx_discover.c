@@ -183,6 +183,19 @@ static void tell_found(struct worker *w, const struct step *s)
     worker_part(w, PART_ENDPOINTS, text);
 }
 
+/* What is known so far, for the server's page. */
+static void add_warnings(const struct plan *p, struct buf *out)
+{
+    struct strs lines = {0};
+
+    strs_split(&lines, p->risks, "\n");
+    for (size_t i = 0; i < lines.n; i++)
+        buf_addf(out, "warning: %s\n", lines.v[i] + (str_starts(lines.v[i], "! ") ? 2 : 0));
+    if (p->problem[0])
+        buf_addf(out, "warning: %s\n", p->problem);
+    strs_free(&lines);
+}
+
 int nginx_discover(struct worker *w, struct step *s, struct err *e)
 {
     OWN(conf_files_free)
@@ -199,6 +212,7 @@ int nginx_discover(struct worker *w, struct step *s, struct err *e)
         return -1;
     tell_located(w, &s->plan);
     buf_addf(&s->evidence, "version: %s\nconfiguration: %s\n", s->plan.version, s->plan.config);
+    add_warnings(&s->plan, &s->evidence);
     if (nginx_read(w, &s->plan, &files, &c, &valid, &invalid, e) < 0)
         return e->code == ERR_NETWORK
                    ? -1

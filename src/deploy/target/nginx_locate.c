@@ -122,6 +122,25 @@ static int read_master(struct worker *w, struct plan *p, struct via_out *o, stru
     return 0;
 }
 
+/* The field Version is what somebody believes; what the server says decides. */
+static void compare_version(const struct worker *w, struct plan *p)
+{
+    const char *stated = w->server.version ? w->server.version : "";
+    uint32_t version = ngx_version(p->version);
+    OWN(own_mem)
+    char *differs = xasprintf("Version: the record says %s, the server is %s", stated, p->version);
+    OWN(own_mem)
+    char *unknown =
+        xasprintf("! %s is not one of the versions 1.14 to 1.29, for which its configuration "
+                  "is understood for certain",
+                  p->version);
+
+    if (stated[0] && !ngx_version_agrees(stated, p->version))
+        plan_add_risk(p, differs);
+    if (!ngx_version_known(version))
+        plan_add_risk(p, unknown);
+}
+
 int nginx_locate(struct worker *w, struct plan *p, struct err *e)
 {
     OWN(buf_free)
@@ -168,5 +187,8 @@ int nginx_locate(struct worker *w, struct plan *p, struct err *e)
     free(p->backup_dir);
     p->backup_dir = p->root ? xasprintf("/var/lib/certkeep/%s", w->job)
                             : xasprintf("%s/.certkeep/%s", home, w->job);
-    return ask_version(w, p, e);
+    if (ask_version(w, p, e) < 0)
+        return -1;
+    compare_version(w, p);
+    return 0;
 }

@@ -135,6 +135,7 @@ export function Server({ id, tab }: { id: string; tab: string }) {
         <div class="stack">
           {s.state === 'Unverified' && !s.offered_keys.length && !job && <Note tone="warn"><strong>Not verified yet.</strong> Test the connection: it shows the host key of the server, which you compare once.</Note>}
           {s.last_error && <Note tone="bad"><strong>The last check failed.</strong> {s.last_error}</Note>}
+          {s.warning && !s.last_error && <Note tone="warn"><strong>The last check found something to look at.</strong> {s.warning}</Note>}
           <HostKeys s={s} onApproved={() => { reload(); if (write) void test(); }} />
           {job && <Run job={job} onDone={reload} />}
           <Details s={s} />

@@ -57,7 +57,9 @@ static void test_ngx_config_read_knows_ssl_on_of_old_versions(void **state)
     OWN(conf_files_free)
     struct conf_files files = {0};
     OWN(ngx_config_free)
-    struct ngx_config old = {0}, new = {0};
+    struct ngx_config old = {0};
+    OWN(ngx_config_free)
+    struct ngx_config new = {0};
     struct err e = {0};
 
     assert_int_equal(conf_files_add(&files, "/n", blob_str(text), &e), 0);
@@ -65,6 +67,27 @@ static void test_ngx_config_read_knows_ssl_on_of_old_versions(void **state)
     assert_int_equal(ngx_config_read(&files, "/n", true, 1025001, &new, &e), 0);
     assert_true(old.server[0].listen[0].ssl);
     assert_false(new.server[0].listen[0].ssl);
+}
+
+/* Before 1.15.9 a dollar sign in a path was a dollar sign. */
+static void test_ngx_config_read_knows_variables_by_version(void **state)
+{
+    (void)state;
+    static const char text[] = "http { server { listen 443 ssl; ssl_certificate /c$x.crt; "
+                               "ssl_certificate_key /c.key; } }";
+    OWN(conf_files_free)
+    struct conf_files files = {0};
+    OWN(ngx_config_free)
+    struct ngx_config old = {0};
+    OWN(ngx_config_free)
+    struct ngx_config new = {0};
+    struct err e = {0};
+
+    assert_int_equal(conf_files_add(&files, "/n", blob_str(text), &e), 0);
+    assert_int_equal(ngx_config_read(&files, "/n", true, 1015008, &old, &e), 0);
+    assert_int_equal(ngx_config_read(&files, "/n", true, 1015009, &new, &e), 0);
+    assert_true(old.server[0].pair[0].plain);
+    assert_false(new.server[0].pair[0].plain);
 }
 
 static void test_ngx_config_read_ignores_certificates_that_are_not_ours(void **state)
@@ -172,6 +195,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ngx_config_read_pairs_and_paths),
         cmocka_unit_test(test_ngx_config_read_knows_ssl_on_of_old_versions),
+        cmocka_unit_test(test_ngx_config_read_knows_variables_by_version),
         cmocka_unit_test(test_ngx_config_read_ignores_certificates_that_are_not_ours),
         cmocka_unit_test(test_ngx_config_read_reports_missing_includes),
         cmocka_unit_test(test_ngx_config_read_refuses),
