@@ -158,6 +158,22 @@ def test_broken_configuration_fails_before_any_change(host, worker, authority):
     assert host.served() == leaf_of(host)
 
 
+MASTER = ("cp /usr/bin/sleep /tmp/nginx; bash -c 'exec -a \"nginx: master process nginx\" /tmp/nginx %s' >/dev/null 2>&1 & "
+          "while ! pgrep -fx 'nginx: master process nginx %s' >/dev/null; do sleep 0.01; done; echo $!")
+
+
+def test_second_master_stops_unless_it_is_a_worker_that_just_begins(host, worker, authority):
+    """A worker bears its master's title until it has begun, which takes long on a busy machine."""
+    job = Job(worker, host, authority.issue(NAMES))
+    job.ok(CONNECT)
+    host.run(MASTER % (("0.7",) * 2))
+    job.ok(DISCOVER)
+    pid = host.run(MASTER % (("600",) * 2)).strip()
+    got = job.step(DISCOVER)
+    host.run(f"kill {pid}")
+    assert (got["outcome"], got["cause"]) == (REVIEW, CONFIGURATION) and "two nginx master" in got["text"]
+
+
 def test_configuration_broken_meanwhile_fails_in_validate(host, worker, authority):
     job = Job(worker, host, authority.issue(NAMES))
     job.ok(CONNECT, DISCOVER, PLAN, BACKUP, STAGE)

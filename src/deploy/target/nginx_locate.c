@@ -7,9 +7,13 @@
 #include "src/base/time.h"
 #include "src/deploy/target/nginx.h"
 
-/* Masters in other containers are visible from their host: only our mount namespace counts. */
+/*
+ * Masters in other containers are visible from their host: only our mount namespace counts. A
+ * worker bears the title of its master until it has begun: whoever sees two looks again.
+ */
 static const char find_master[] =
     "ours=$(readlink /proc/self/ns/mnt)\n"
+    "masters() {\n"
     "for d in /proc/[0-9]*; do\n"
     "  read -r c <\"$d/comm\" || continue\n"
     "  [ \"$c\" = nginx ] || continue\n"
@@ -19,6 +23,10 @@ static const char find_master[] =
     "continue\n"
     "    printf 'master %s %s\\n' \"${d#/proc/}\" \"${t#nginx: master process }\";; esac\n"
     "done 2>/dev/null\n"
+    "}\n"
+    "seen=$(masters)\n"
+    "case $seen in *master*'\nmaster '*) sleep 1; seen=$(masters);; esac\n"
+    "printf '%s\\n' \"$seen\"\n"
     "printf 'found %s\\n' \"$(command -v nginx)\"\n"
     "printf 'hint %s\\n' \"$(ls -d \"$HINT/sbin/nginx\" 2>/dev/null)\"\n"
     "date '+clock %s'\nprintf 'uid %s\\n' \"$(id -u)\"\nprintf 'home %s\\n' \"$HOME\"\n"
