@@ -112,3 +112,11 @@ def tree_hash(host, *folders):
 
 def report(a, job):
     return a.request("GET", f"/jobs/{job}/report")[2].decode()
+
+
+def pytest_terminal_summary(terminalreporter):
+    """What tests have to say beside passing: record_property("say", text)."""
+    for kind in ("passed", "failed"):
+        for r in terminalreporter.stats.get(kind, []):
+            for text in (v for k, v in r.user_properties if k == "say" and r.when == "call"):
+                terminalreporter.write_line(f"{r.nodeid}:\n{text}")

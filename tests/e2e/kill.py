@@ -1,6 +1,6 @@
-"""What the kill test needs: faults of core, victims, a sampler of handshakes, and the tally.
+"""What the kill tests need: faults of core, victims, samplers of handshakes, and the tally.
 
-    hold(a, "before Switch")       # core stops itself there (test builds: src/core/flow/fault.c)
+    set_fault(a, "before Switch")  # core stops itself there (test builds: src/core/flow/fault.c)
     kill(a, "deploy")              # SIGKILL, at the latest when core stands still
 """
 import hashlib
@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 TARGETS = ("core", "deploy", "ca", "key")
-PERIOD_S = 0.02
+PERIOD_S = 0.04
 
 
 def fault_path(state):
@@ -83,7 +83,7 @@ def kill(a, target):
 
 
 class Sampler:
-    """Complete TLS handshakes, one every 20 ms: chain, names and key must fit each time."""
+    """Complete TLS handshakes, one every 40 ms: chain, names and key must fit each time."""
 
     def __init__(self, address, name, roots, port=443):
         self.address, self.name, self.port = address, name, port
@@ -93,9 +93,10 @@ class Sampler:
         self.seen = set()     # leaves since the last take_seen
         self.broken = []      # an answer that is not a good pair
         self.refusals = []    # (seconds from the first refused try to the next good one, why)
-        self.gap = 0.0        # longest time between two good handshakes
+        self.gap = 0.0        # longest time between two good handshakes, but for what this thread overslept
         self.slowest = 0.0    # longest good handshake
         self._since = self._why = self._last = None
+        self._late = 0.0
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -143,7 +144,9 @@ class Sampler:
                     self._since, self._why = begun, repr(e)
             else:
                 self._note(leaf, begun, time.monotonic())
-            time.sleep(max(0.0, PERIOD_S - (time.monotonic() - begun)))
+            rest, slept = max(0.0, PERIOD_S - (time.monotonic() - begun)), time.monotonic()
+            time.sleep(rest)
+            self._late += time.monotonic() - slept - rest
 
     def _note(self, leaf, begun, now):
         with self._lock:
@@ -151,26 +154,50 @@ class Sampler:
             self.seen.add(leaf)
             self.slowest = max(self.slowest, now - begun)
             if self._last is not None:
-                self.gap = max(self.gap, now - self._last)
+                self.gap = max(self.gap, now - self._last - self._late)
             if self._since is not None:
                 self.refusals.append((now - self._since, self._why))
-            self._last, self._since = now, None
+            self._last, self._since, self._late = now, None, 0.0
 
 
-def signed(a):
-    """Serials the local CA signed, by order, from the log of `ca`."""
-    out = {}
-    for order, serial in re.findall(r'local\.signed order="?([^" ]+)"? serial=([0-9a-f]+)', a.log_text()):
-        out.setdefault(order, set()).add(serial)
-    return out
+class Yardstick:
+    """What a reload costs clients by itself: a machine nobody deploys to reloads its Nginx all the while, sampled alike.
+    So the load of the whole run is in both."""
+
+    PAUSE_S = 0.3
+
+    def __init__(self, host, name):
+        self.host, self.sampler = host, Sampler(host.address, name, [host.ca.root])
+        self.reloads, self.takes = 0, 0.0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self):
+        self.sampler.__enter__()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc):
+        self._stop.set()
+        self._thread.join(30)
+        self.sampler.__exit__(*exc)
+
+    def _run(self):
+        while not self._stop.wait(self.PAUSE_S):
+            begun = time.monotonic()
+            self.host.run("nginx -t 2>/dev/null && nginx -s reload")
+            self.takes = max(self.takes, time.monotonic() - begun)
+            self.reloads += 1
 
 
 class Tally:
     def __init__(self):
         self.kills, self.losses, self.jobs = {}, [], 0
+        self._lock = threading.Lock()
 
     def add(self, target, n):
-        self.kills[target] = self.kills.get(target, 0) + n
+        with self._lock:
+            self.kills[target] = self.kills.get(target, 0) + n
 
     @property
     def total(self):

@@ -21,7 +21,7 @@ EAB_KEY = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"
 
 
 def wait_port(port, process):
-    for _ in range(200):
+    for _ in range(1200):
         assert process.poll() is None, "server did not start"
         with socket.socket() as s:
             if s.connect_ex(("127.0.0.1", port)) == 0:

@@ -133,6 +133,21 @@ static int end_failed(struct deploy *d, const char *state, enum deploy_cause cau
     return run_finish(d->run, state, cause, text, advice_for(cause), e);
 }
 
+/* Why a job gives up, kept by the intent of the step that puts things right, for a resume. */
+static void keep_why(struct run *r, enum deploy_cause cause, const char *why)
+{
+    text_set(&r->job.error, why);
+    text_set(&r->job.cause, cause_names[cause]);
+}
+
+static enum deploy_cause kept_cause(const struct run *r)
+{
+    for (enum deploy_cause c = CAUSE_NONE; c < CAUSE_COUNT; c++)
+        if (str_eq(text_of(r->job.cause), cause_names[c]))
+            return c;
+    return CAUSE_INTERNAL;
+}
+
 /* Puts everything back and says why. The rollback itself failing is retried, for the server needs
  * it. */
 static int roll_back(struct deploy *d, enum deploy_cause cause, const char *why, struct err *e)
@@ -141,7 +156,7 @@ static int roll_back(struct deploy *d, enum deploy_cause cause, const char *why,
     struct step_result res = {0};
     OWN(own_mem)
     char *reason = xstrdup(why);
-    text_set(&d->run->job.error, reason); /* kept by the step's intent, for a resume */
+    keep_why(d->run, cause, reason);
     if (deploy_step_run(d, DEPLOY_ROLLBACK, BLOB(NULL, 0), &res, e) < 0)
         return -1;
     if (res.outcome != OUTCOME_OK && res.outcome != OUTCOME_ROLLED_BACK) {
@@ -161,7 +176,7 @@ static int clean_up(struct deploy *d, const char *state, enum deploy_cause cause
     struct step_result res = {0};
     OWN(own_mem)
     char *reason = xstrdup(why);
-    text_set(&d->run->job.error, reason);
+    keep_why(d->run, cause, reason);
     if (deploy_step_run(d, DEPLOY_CLEAN, BLOB(NULL, 0), &res, e) < 0)
         return -1;
     return end_failed(d, state, cause, reason, e);
@@ -269,6 +284,19 @@ static int run_steps(struct deploy *d, enum deploy_step from, struct err *e)
     return run_finish(d->run, "Done", CAUSE_NONE, NULL, NULL, e);
 }
 
+/* Rolls back or cleans up after an interruption, for the reason its first attempt had, if any. */
+static int put_right(struct deploy *d, enum deploy_step last, enum deploy_step how, struct err *e)
+{
+    struct run *r = d->run;
+    const bool begun = last == how && text_of(r->job.error)[0];
+    if (how == DEPLOY_ROLLBACK)
+        return roll_back(d, begun ? kept_cause(r) : CAUSE_VERIFICATION,
+                         begun ? r->job.error : "interrupted while switching", e);
+    enum deploy_cause cause = begun ? kept_cause(r) : CAUSE_INTERNAL;
+    return clean_up(d, cause == CAUSE_NONE ? "Cancelled" : "Failed", cause,
+                    begun ? r->job.error : "interrupted while cleaning up", e);
+}
+
 /* After a restart: connect, look, and go on by the table. */
 static int resume(struct deploy *d, struct err *e)
 {
@@ -296,14 +324,8 @@ static int resume(struct deploy *d, struct err *e)
             seen.outcome != resume_table[i].seen)
             continue;
         enum deploy_step next = resume_table[i].next;
-        if (next == DEPLOY_ROLLBACK)
-            return roll_back(
-                d, CAUSE_VERIFICATION,
-                text_of(r->job.error)[0] ? r->job.error : "interrupted while rolling back", e);
-        if (next == DEPLOY_CLEAN)
-            return clean_up(
-                d, "Failed", CAUSE_INTERNAL,
-                text_of(r->job.error)[0] ? r->job.error : "interrupted while cleaning up", e);
+        if (next == DEPLOY_ROLLBACK || next == DEPLOY_CLEAN)
+            return put_right(d, last, next, e);
         return run_steps(d, next, e);
     }
     return run_wait(r, "Waiting", now_s() + backoff_s(r->job.attempts, INT64_MAX), seen.cause,
