@@ -1,6 +1,8 @@
 /*
  * Fills a store with certificates that nobody serves, for measurements at size: core_fill FOLDER
- * ROWS. The appliance must be stopped. The files end up owned by the owner of the folder.
+ * ROWS [DUE CONNECTOR]. Of them DUE are deployed and due for renewal at that connector; the first
+ * STUCK of these name none. The appliance must be stopped. The files end up owned by the owner of
+ * the folder.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,11 +10,17 @@
 #include <unistd.h>
 
 #include "src/base/str.h"
+#include "src/base/time.h"
+#include "src/core/flow/parts.h"
 #include "src/core/store/inside.h"
 
 #define BATCH 10000
 #define DAY 86400
 #define NOW INT64_C(1795219200)
+#define STUCK 60
+
+static uint32_t due;
+static const char *connector;
 
 static void must(int got, const struct err *e)
 {
@@ -20,6 +28,17 @@ static void must(int got, const struct err *e)
         return;
     fprintf(stderr, "core_fill: %s\n", e->text);
     exit(1);
+}
+
+static void make_due(struct cert *c, uint32_t i)
+{
+    free(c->status);
+    c->status = xstrdup("Deployed");
+    c->connector = xstrdup(i < STUCK ? "" : connector);
+    strs_add(&c->names, c->name);
+    c->not_before = now_s() - 80 * DAY;
+    c->not_after = now_s() + (i < STUCK ? 1 : 10) * DAY; /* the stuck ones come first */
+    cert_derive(c, false);
 }
 
 static void put_one(struct txn *t, uint32_t i)
@@ -42,6 +61,8 @@ static void put_one(struct txn *t, uint32_t i)
     c.fingerprint = xasprintf("%032x%032x", i, ~i);
     c.location = xasprintf("10.%u.%u.%u:443", i >> 16 & 255, i >> 8 & 255, i & 255);
     strs_add(&c.tags, i % 2 ? "env=production" : "env=test");
+    if (i < due)
+        make_due(&c, i);
     must(row_put(t, TABLE_CERT, &c, &e), &e);
 }
 
@@ -69,11 +90,15 @@ int main(int argc, char **argv)
     struct db *db = NULL;
     uint32_t rows;
 
-    if (argc != 3) {
-        fputs("usage: core_fill FOLDER ROWS\n", stderr);
+    if (argc != 3 && argc != 5) {
+        fputs("usage: core_fill FOLDER ROWS [DUE CONNECTOR]\n", stderr);
         return 2;
     }
     must(parse_u32(argv[2], 0, 10000000, &rows, &e), &e);
+    if (argc == 5) {
+        must(parse_u32(argv[3], STUCK, rows, &due, &e), &e);
+        connector = argv[4];
+    }
     must(db_open(argv[1], &db, &e), &e);
     for (uint32_t i = 0; i < rows; i += BATCH) {
         struct txn *t = NULL;

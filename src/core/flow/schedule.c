@@ -20,6 +20,7 @@
 
 #define TICK_MS 10000
 #define BATCH 50
+#define RENEW_AGAIN_S 3600
 #define CHECK_EVERY_S (12 * 3600) /* servers and connectors are looked at twice a day */
 
 struct batch {
@@ -48,6 +49,21 @@ static int collect(struct core *core, enum table table, const char *column, row_
     return row_each(t, table, column, "1", fn, b, e);
 }
 
+/* What cannot be renewed now is tried again later: it may not stand before what can, each round. */
+static int renew_later(struct core *core, const char *id, struct err *e)
+{
+    OWN(txn_abort)
+    struct txn *t = NULL;
+    OWN(own_cert)
+    struct cert c = {0};
+    if (txn_begin(core->db, true, &t, e) < 0 || row_get(t, TABLE_CERT, id, &c, e) < 0)
+        return -1;
+    c.renew_at = now_s() + RENEW_AGAIN_S;
+    if (row_put(t, TABLE_CERT, &c, e) < 0)
+        return -1;
+    return txn_commit(&t, e);
+}
+
 static int renew_due(struct core *core, struct err *e)
 {
     struct batch b = {0};
@@ -56,8 +72,11 @@ static int renew_due(struct core *core, struct err *e)
     for (size_t i = 0; i < b.n; i++) {
         char job[ID_CHARS + 1];
         struct err why = {0};
-        if (renew_start(core, b.id[i], "scheduler", NULL, job, &why) < 0)
-            log_warn("renew.start", "cert=%s error=%s", b.id[i], log_q(why.text));
+        if (renew_start(core, b.id[i], "scheduler", NULL, job, &why) == 0)
+            continue;
+        log_warn("renew.start", "cert=%s error=%s", b.id[i], log_q(why.text));
+        if (why.code != ERR_STORE && renew_later(core, b.id[i], e) < 0)
+            return -1;
     }
     return 0;
 }
