@@ -30,7 +30,7 @@ function take(record, body, into, patch) {
     const f = fields.find((x) => x.name === name);
     if (!f || f.readonly) return bad(400, 'input', `${name}: is not a member of ${record}`, name);
     if (f.kind === 'int' && v !== null && (v < f.min || v > f.max)) return bad(400, 'input', `${f.label}: expected ${f.min} to ${f.max}`, name);
-    if (f.kind === 'host' && v && !/^[0-9A-Za-z.:-]+$/.test(v)) return bad(400, 'input', `${f.label}: expected a host name or an IP address, as 10.1.2.7`, name);
+    if (f.kind === 'host' && v && !/^[0-9A-Za-z.:-]+$/.test(v)) return bad(400, 'input', `${f.label}: expected a host name or IP address such as www.example.com or 192.0.2.1`, name);
     if (f.kind === 'secret') next[`has_${name}`] = !!v;
     else next[name] = v;
   }
@@ -250,8 +250,8 @@ export const routes = [
   ...crud('key', '/keys', 'label', { keep: (k) => { const c = find('cert', k.cert); return c && c.key === k.id && `certificate ${c.name} uses this key: delete it first`; } }).filter(([m]) => m === 'GET' || m === 'DELETE'),
   ...crud('user', '/users', 'username'),
   ['GET', P('/tokens'), (c) => list('token', db.token, c.query)],
-  ['POST', P('/tokens'), ({ body, user }) => { const t = add('token', { kind: 'token', label: body.label, user: user.id, client: '10.1.0.23', expires_at: body.expires_at ?? null, last_used: null, roles: body.roles ?? user.roles, created_at: iso(Date.now()) }); changed('token', t); return { status: 201, body: { ...t, token: `ck_${sha(t.id).slice(0, 40)}` } }; }],
-  ['DELETE', P('/tokens/ID'), (c) => { const t = find('token', c.id); db.token.splice(db.token.indexOf(t), 1); changed('token', t, true); return { status: 204 }; }],
+  ['POST', P('/tokens'), ({ body, user }) => { const t = add('token', { kind: 'token', label: body.label, user: user.id, client: '10.1.0.23', expires_at: body.expires_at ?? null, last_used: null, roles: body.roles ?? user.roles, created_at: iso(Date.now()) }); return { status: 201, body: { ...t, token: `ck_${sha(t.id).slice(0, 40)}` } }; }],
+  ['DELETE', P('/tokens/ID'), (c) => { const t = find('token', c.id); db.token.splice(db.token.indexOf(t), 1); return { status: 204 }; }],
   ['GET', P('/audit'), (c) => list('audit', audit, c.query)],
   ['GET', P('/audit/export'), () => ({ body: audit.map((r) => JSON.stringify(r)).join('\n') })], ['GET', P('/audit/key'), () => ({ body: '-----BEGIN PUBLIC KEY-----\n-----END PUBLIC KEY-----\n' })],
 ];

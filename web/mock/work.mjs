@@ -19,13 +19,9 @@ function log(j, line) {
   j.log.push({ seq: j.log.length + 1, time: new Date().toISOString(), line });
   emit('log', { id: j.id, seq: j.log.length, line });
 }
-function tell(j) {
-  emit('job', { id: j.id, state: j.state, step: j.step });
-  changed('job', j);
-}
 function end(j, state, error = '', cause = '', advice = '') {
   Object.assign(j, { state, error, cause, advice, finished_at: new Date().toISOString() });
-  tell(j);
+  changed('job', j);
 }
 
 /* What a step says, and whether it stops the job. */
@@ -74,13 +70,13 @@ export function run(j, at = 0) {
   Object.assign(s, { state: 'running', started_at: new Date().toISOString(), finished_at: null, text: '' });
   Object.assign(j, { state: 'Running', step: s.name });
   log(j, `${s.name.toLowerCase().padEnd(9)} begins`);
-  tell(j);
+  changed('job', j);
   setTimeout(() => {
     const r = act(j, s);
     if (r.wait) {
       s.text = 'waits for approval';
       j.state = 'Needs Approval';
-      return tell(j);
+      return changed('job', j);
     }
     s.finished_at = new Date().toISOString();
     Object.assign(s, { state: r.fail ? 'failed' : 'done', text: r.fail ?? r.text ?? '', evidence: r.evidence ?? '' });
@@ -110,5 +106,5 @@ export function approve(j) {
 export function cancel(j) {
   j.cancelling = true;
   if (j.state === 'Needs Approval' || j.state === 'Queued') end(j, 'Cancelled');
-  else tell(j);
+  else changed('job', j);
 }

@@ -7,7 +7,7 @@ export const live = store(false);
 
 type Listener = { records: string[]; fn: () => void };
 const listeners = new Set<Listener>();
-const RECORDS = ['cert', 'server', 'connector', 'order', 'key', 'job', 'user', 'token'];
+const RECORDS = ['cert', 'server', 'connector', 'order', 'key', 'job', 'user'];
 const GATHER_MS = 300;
 
 let source: EventSource | null = null;
@@ -33,6 +33,7 @@ function parse(e: Event): Record<string, unknown> {
 }
 
 function open() {
+  const again = source !== null; // what changes between the two streams is told by neither
   source?.close();
   source = null;
   if (!session.get()) {
@@ -40,13 +41,13 @@ function open() {
     return;
   }
   const topics = [...RECORDS, 'state', ...(job ? [`job:${job}`] : [])].join(',');
-  let missed = false;
+  let missed = again;
   const s = new EventSource(`/api/v1/events?topics=${topics}`);
   source = s;
   s.onopen = () => {
     live.set(true);
     if (missed) RECORDS.forEach(note);
-    if (missed && job) onJob?.('job');
+    if (job) onJob?.('job');
     missed = false;
   };
   s.onerror = () => {
@@ -54,8 +55,11 @@ function open() {
     missed = true;
     if (s.readyState === EventSource.CLOSED && source === s) setTimeout(() => source === s && open(), 5000);
   };
-  s.addEventListener('change', (e) => note(String(parse(e).record)));
-  s.addEventListener('job', (e) => parse(e).id === job && onJob?.('job'));
+  s.addEventListener('change', (e) => {
+    const { record, id } = parse(e);
+    note(String(record));
+    if (record === 'job' && id === job) onJob?.('job');
+  });
   s.addEventListener('log', (e) => parse(e).id === job && onJob?.('log'));
   s.addEventListener('state', (e) => { if (parse(e).state !== state.get()?.state) void loadState(); });
 }

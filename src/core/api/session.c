@@ -172,7 +172,11 @@ static int code_user(struct txn *t, const char *name, struct user *u, struct err
     struct err none = {0};
     if (row_find(t, TABLE_USER, "username", name, u, &none) == 0)
         return 0;
-    return row_get(t, TABLE_USER, name, u, e);
+    if (row_get(t, TABLE_USER, name, u, e) == 0)
+        return 0;
+    if (e->code == ERR_NOT_FOUND)
+        err_set(e, ERR_NOT_FOUND, "user: there is no user %s", name);
+    return -1;
 }
 
 int on_sign_in_codes_create(struct api *a, struct err *e)

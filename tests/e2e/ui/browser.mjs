@@ -56,7 +56,7 @@ export async function lever(change) {
 export async function open({ theme = 'light', width = 1280, height = 860 } = {}) {
   const context = await browser.newContext({ viewport: { width, height }, colorScheme: theme, ignoreHTTPSErrors: !!LIVE, reducedMotion: 'reduce', permissions: ['clipboard-read', 'clipboard-write'] });
   const page = await context.newPage();
-  page.setDefaultTimeout(8000);
+  page.setDefaultTimeout(LIVE ? 15000 : 8000); // a deployment takes its time
   const wrong = [];
   page.on('pageerror', (e) => wrong.push(`page error: ${e.message}`));
   page.on('console', (m) => {

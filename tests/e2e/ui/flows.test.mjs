@@ -30,7 +30,7 @@ test('Add Server: errors beside fields, host key compared, connection tested', M
   await page.getByLabel('SSH Private Key').fill('-----BEGIN OPENSSH PRIVATE KEY-----');
   await press(page, 'Tab');
   await button(page, 'Save and test').click();
-  await page.getByText('expected a host name or an IP address').waitFor();
+  await page.getByText('expected a host name or IP address').waitFor();
   assert.ok(await page.getByLabel('IP Address').evaluate((e) => e === document.activeElement), 'the field the server names has the focus');
   await page.keyboard.press('Control+A');
   await page.keyboard.type('10.1.9.9');

@@ -89,6 +89,7 @@ export function User({ id }: { id: string }) {
 function Tokens() {
   const [adding, setAdding] = useState(false);
   const [made, setMade] = useState<Schemas['TokenMade'] | null>(null);
+  const [count, setCount] = useState(0); // a new key reads the list again: no event tells of tokens
   const [revoking, revoke] = useState<{ id: string; label: string; reload: () => void } | null>(null);
   const mine = session.get()?.roles ?? [];
   const fields: Schemas['Field'][] = [
@@ -99,7 +100,7 @@ function Tokens() {
   const add = <button type="button" class="btn primary" onClick={() => setAdding(true)}>Make a token</button>;
   return (
     <>
-      <List table="token" title="API tokens" fixed={['kind:equals:token']} link={null} extra={['label']}
+      <List key={count} table="token" title="API tokens" fixed={['kind:equals:token']} link={null} extra={['label']}
         actions={(row, reload) => [{ label: 'Revoke', danger: true, run: () => revoke({ id: row.id, label: String(row.label), reload }) }]}
         empty={<Empty title="No API tokens"><p>A program signs in with a token, sent as <code>Authorization: Bearer</code>. It can do what its roles allow, and nothing more.</p>{add}</Empty>}>
         {add}
@@ -111,6 +112,7 @@ function Tokens() {
               const { roles, ...rest } = body as { roles?: string[]; label: string };
               setMade((await api.post('/api/v1/tokens', { body: { ...rest, ...(roles?.length ? { roles } : {}) } })).data);
               setAdding(false);
+              setCount(count + 1);
             }} />
         </Dialog>
       )}
