@@ -35,28 +35,6 @@ static const struct {
     {DEPLOY_CLEAN, DEPLOY_CLEAN, OUTCOME_ROLLED_BACK, DEPLOY_CLEAN},
 };
 
-static const char *advice_for(enum deploy_cause cause)
-{
-    static const char *const advice[CAUSE_COUNT] = {
-        [CAUSE_PERMISSION] =
-            "Give the account the right named above on the server (or set Elevation), then retry.",
-        [CAUSE_CONNECTIVITY] =
-            "Check address, port, firewall and that the SSH server runs, then retry.",
-        [CAUSE_FORMAT] = "The server cannot use this certificate or key: choose another key "
-                         "algorithm or correct the "
-                         "chain, issue again and deploy.",
-        [CAUSE_CONFIGURATION] =
-            "Correct the server's configuration named above until its own test passes, then retry.",
-        [CAUSE_VERIFICATION] =
-            "Another process may own the port, or the reload did not happen: look at the server, "
-            "then retry.",
-        [CAUSE_CA] = "Issue the certificate again.",
-        [CAUSE_POLICY] = "Change the certificate's configuration or have the plan approved.",
-        [CAUSE_INTERNAL] = "Copy the report of this job and send it to support.",
-    };
-    return cause < CAUSE_COUNT ? advice[cause] : NULL;
-}
-
 void deploy_done(struct deploy *d)
 {
     worker_stop(d->worker);
@@ -130,7 +108,7 @@ static int end_failed(struct deploy *d, const char *state, enum deploy_cause cau
     if (job_brings(&d->run->job) &&
         cert_mark_failed(d->run->core, d->cert.id, status, cause, text, e) < 0)
         return -1;
-    return run_finish(d->run, state, cause, text, advice_for(cause), e);
+    return run_finish(d->run, state, cause, text, deploy_advice(cause), e);
 }
 
 /* Why a job gives up, kept by the intent of the step that puts things right, for a resume. */

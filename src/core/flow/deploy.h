@@ -16,6 +16,9 @@ int deploy_connect(struct deploy *d, struct err *e);
 int deploy_step_run(struct deploy *d, enum deploy_step step, struct blob bundle,
                     struct step_result *res, struct err *e);
 
+/* deploy_advice.c */
+const char *deploy_advice(enum deploy_cause cause); /* NULL: none is needed */
+
 /* deploy_policy.c */
 /* Is `who` neither who asked for the deployment nor who configured the certificate? */
 bool deploy_second_person(const struct cert *c, const struct job *j, const char *who);
