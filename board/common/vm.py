@@ -4,7 +4,8 @@
     vm.py [--direct] [--kvm] [--port N] [--http-port N]     in the root that makes images
 
 By UEFI with Secure Boot, the way a real machine starts; --direct gives kernel and stage-0 to QEMU instead.
-The image is left as made: the machine writes to build/image/vm.qcow2, which starts anew when the image does.
+A rack board gets a SATA disk and an Intel network card, others virtio. The image is left as made: the machine writes
+to build/image/vm.qcow2, which starts anew when the image does.
 Emulation unless --kvm. Control-A C changes to the QEMU monitor, where system_powerdown is the power button.
 """
 import argparse
@@ -33,6 +34,11 @@ def image():
     return found[-1]
 
 
+def guest_address():
+    """The fixed address of the image, or the one QEMU's DHCP server gives first."""
+    return config("NETWORK_ADDRESS").split("/")[0] if config("NETWORK_STATIC") else "10.0.2.15"
+
+
 def overlay(path, base):
     """A disk that begins as `base` and takes all writes."""
     subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", base, path], check=True)
@@ -59,10 +65,10 @@ def command(disk, variables=None, forwards=(), kvm=False, append="", serial="std
         text = cmdline or (WORK / "cmdline").read_text().strip()
         argv += ["-machine", "q35", "-kernel", str(WORK / "vmlinuz"), "-initrd", str(WORK / "initrd"),
                  "-append", f"{text} {append}".strip()]
-    rules = "".join(f",hostfwd=tcp:127.0.0.1:{host}-:{guest}" for host, guest in forwards)
-    argv += ["-drive", f"if=none,id=disk,format=qcow2,file={disk}", "-device", "virtio-blk-pci,drive=disk,bootindex=1",
-             "-device", "virtio-net-pci,netdev=net,romfile=", "-netdev", f"user,id=net{rules}",
-             "-device", "virtio-rng-pci"]
+    rules = "".join(f",hostfwd=tcp:127.0.0.1:{host}-{guest_address()}:{guest}" for host, guest in forwards)
+    disk_as, net_as = ("ide-hd", "e1000e") if config("BOARD").startswith("rack") else ("virtio-blk-pci", "virtio-net-pci")
+    argv += ["-drive", f"if=none,id=disk,format=qcow2,file={disk}", "-device", f"{disk_as},drive=disk,bootindex=1",
+             "-device", f"{net_as},netdev=net,romfile=", "-netdev", f"user,id=net{rules}"]
     return argv + (["-monitor", monitor] if monitor else [])
 
 

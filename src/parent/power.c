@@ -1,6 +1,7 @@
 /* Input events, and reboot(2). */
 #include "src/parent/power.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
 #include <linux/input.h>
@@ -66,7 +67,7 @@ void power_end(bool restart)
 {
     kill(-1, SIGKILL);
     sync();
-    if (umount(INIT_STATE) < 0)
+    if (umount(INIT_STATE) < 0 && errno == EBUSY)
         log_warn("power.state", "why=\"the state volume is still in use\"");
     printf("%s\n", restart ? "restarting" : "switched off");
     fflush(stdout);

@@ -3,6 +3,7 @@ import re
 import struct
 import subprocess
 
+import vm
 from machine import partitions
 
 GATE = "at most 10 s in emulation on 2 idle cores"
@@ -51,7 +52,7 @@ def test_console_shows_version_address_and_state(secure):
     secure.wait_line(r"^Certkeep \d+\.\d+\.\d+")
     secure.wait_line(r"^state: Unprovisioned$")
     secure.wait_line(r"^setup code: [0-9A-Z-]{14}$")
-    secure.wait_line(r"^admin UI: https://10\.0\.2\.15/$")
+    secure.wait_line(rf"^admin UI: https://{re.escape(vm.guest_address())}/$")
 
 
 def test_console_is_quiet_otherwise(secure):

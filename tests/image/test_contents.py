@@ -95,14 +95,14 @@ def test_every_library_is_there_and_needed(parts):
 
 
 def test_manifest_of_hashes_is_that_of_the_disk(parts):
-    lines = next(Path(vm.TOP / "build/images").glob("*.files.sha256")).read_text().splitlines()
+    lines = vm.image().with_suffix(".files.sha256").read_text().splitlines()
     listed = dict(reversed(line.split("  ", 1)) for line in lines)
     found = {f"/{p.relative_to(parts / 'root')}": hashlib.sha256(p.read_bytes()).hexdigest() for p in files(parts / "root")}
     assert listed == found
 
 
 def test_bill_of_materials_names_what_is_inside(parts):
-    bom = json.loads(next(Path(vm.TOP / "build/images").glob("*.spdx.json")).read_text())
+    bom = json.loads(vm.image().with_suffix(".spdx.json").read_text())
     names = {p["name"]: p for p in bom["packages"]}
     for name in ("certkeep", "libssl3t64", "libsofthsm2", "libc6", "dhcpcd-base", "tzdata", "libmbedtls-dev"):
         assert names[name]["versionInfo"], name
@@ -115,8 +115,7 @@ def test_sizes(figure):
         size = (machine.WORK / path).stat().st_size
         figure(what, f"{size / MB:.1f} MB", f"at most {most} MB")
         assert size <= most * MB
-    for path in sorted(Path(vm.TOP / "build/images").glob("*.bundle")):
-        figure("update bundle", f"{path.stat().st_size / MB:.1f} MB")
+    figure("update bundle", f"{vm.image().with_suffix('.bundle').stat().st_size / MB:.1f} MB")
 
 
 def test_disk_has_the_partitions_of_the_format():
