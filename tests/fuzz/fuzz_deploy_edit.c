@@ -38,12 +38,22 @@ static void try_change(struct blob text, const struct conf_node *root, const str
     free(e.text);
 }
 
+/* `'a')`: nothing but this one character may stand there, so it has no other value. */
+static bool behind_quote(struct blob text, const struct conf_word *w)
+{
+    const char *p = text.p;
+
+    return w->start > 0 && (p[w->start - 1] == '"' || p[w->start - 1] == '\'');
+}
+
 static void try_block(struct blob text, const struct conf_node *root, const struct conf_node *d,
                       const struct strs *add, size_t *tries)
 {
     for (size_t i = 0; i < d->children && *tries < TRIES_MAX; i++) {
         const struct conf_node *c = &d->child[i];
         for (size_t k = 0; k < c->words && !str_ends(c->word[0].text, "_by_lua_block"); k++) {
+            if (behind_quote(text, &c->word[k]))
+                continue;
             const struct conf_change replace = {.word = &c->word[k],
                                                 .value = k % 2 ? "a {b" : "/c"};
             try_change(text, root, &replace);

@@ -192,7 +192,7 @@ static int open_pipes(struct via *v, const char *nonce, struct via_out *o, struc
         "/bin/sh -c 'umask 077; d=/tmp/certkeep-%s; mkdir \"$d\" && mkfifo \"$d/in\" \"$d/out\" "
         "\"$d/err\" || exit 9; trap \"rm -rf $d\" 0 1 15; echo pipes-%s; exec 3<&0; "
         "cat <&3 3<&- >\"$d/in\" & p=$!; exec 3<&-; cat <\"$d/err\" >&2 & cat <\"$d/out\"; "
-        "kill $p; wait'",
+        "kill $p 2>/dev/null; wait'",
         nonce, nonce);
     const struct ssh_command c = {.command = command, .ready = ready, .timeout_ms = VIA_COMMAND_MS};
     int rc = ssh_shell_open(&v->ssh, &c, &v->shell, o, e);
@@ -218,7 +218,7 @@ static int open_on_terminal(struct via *v, const char *prompt, struct via_out *o
     /* A cut line hangs the terminal up: sudo ends by it, the shell around it still tidies. */
     OWN(own_mem)
     char *all =
-        xasprintf("trap : 1; %s; r=$?; d=/tmp/certkeep-%s; "
+        xasprintf("trap : 1; %s; r=$?; trap '' 1 13 15; d=/tmp/certkeep-%s; "
                   "for p in in out err; do [ ! -p \"$d/$p\" ] || : <>\"$d/$p\"; done 2>/dev/null; "
                   "rm -rf \"$d\"; exit $r",
                   buf_cstr(&command), nonce);
