@@ -125,15 +125,16 @@ def users():
 
 
 def dhcpcd_conf(config):
-    """Names are the kernel's: eth0 is the first. Without files that stay, only the hardware address is stable."""
+    """Names are the kernel's: eth0 is the first. Without files that stay, only the hardware address is stable. A DHCP
+    server looks itself whether an address is free; probing once more would cost five seconds of each start."""
     lines = ["# The addresses of the appliance: src/parent/dhcp.c starts dhcpcd with this file.",
-             "script /usr/lib/certkeep/certkeep-resolv", "noipv4ll", "clientid", "slaac hwaddr",
+             "script /usr/lib/certkeep/certkeep-resolv", "noipv4ll", "nodelay", "clientid", "slaac hwaddr",
              "option domain_name_servers, interface_mtu, rapid_commit"]
     if config.get("NETWORK_STATIC"):
         lines += ["allowinterfaces eth0", "noipv6rs", f"static ip_address={config['NETWORK_ADDRESS']}",
                   f"static routers={config['NETWORK_ROUTER']}", f"static domain_name_servers={config['NETWORK_DNS']}"]
     else:
-        lines += ["allowinterfaces eth*"]
+        lines += ["allowinterfaces eth*", "noarp"]
     return "\n".join(lines) + "\n"
 
 

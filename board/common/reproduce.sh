@@ -4,16 +4,17 @@
 # are compared without the slot block, and the boot program before Secure Boot signs it.
 set -eu
 cd "$(dirname -- "$0")/../.."
-made="root root.tree rootfs.manifest initrd uki.unsigned.efi cmdline"
+made="root root.tree rootfs.manifest initrd uki.unsigned.efi cmdline parts/state"
 
 keep() { # FOLDER
     rm -rf "$1"
     mkdir -p "$1"
-    for f in $made; do cp "build/image/$f" "$1/"; done
-    cp build/images/*.spdx.json build/images/*.files.sha256 "$1/"
+    for f in $made; do cp --sparse=always "build/image/$f" "$1/"; done
+    cp build/images/*"-$board.spdx.json" build/images/*"-$board.files.sha256" "$1/"
 }
 
 make image
+board=$(sed -n 's/^CONFIG_BOARD="\(.*\)"$/\1/p' .config)
 keep build/reproduce/first
 rm -rf build/dev web/dist
 board/common/buildroot.sh run env CCACHE_DISABLE=1 make -j"$(nproc)" MODE=dev bins

@@ -90,7 +90,7 @@ class Machine:
                     return when, m
             if self.process.poll() is not None and not self.reader.is_alive():
                 break
-            time.sleep(0.05)
+            time.sleep(0.02)
         raise AssertionError(f"no line {pattern!r} within {seconds} s on the console:\n{self.text()[-4000:]}")
 
     def wait_end(self, seconds=60):
@@ -123,6 +123,9 @@ class Machine:
     def wait_https(self, path="/", seconds=180):
         """Waits for HTTPS 200 -> (seconds since power-on, body, fingerprint)."""
         end, last = time.monotonic() + seconds, None
+        # QEMU takes a connection before the machine can: one that is too early only hangs.
+        self.wait_line(r"fingerprint: [0-9a-f]{64}", seconds)
+        self.wait_line(re.escape(f"https://{vm.guest_address()}/"), seconds)
         while time.monotonic() < end:
             try:
                 status, body, seen = self.get(path, timeout=5)
