@@ -325,7 +325,8 @@ class Host:
         time.sleep(0.3)
 
     def stop_nginx(self):
-        self.run("nginx -s stop")
+        """Until it is gone: the command only tells it to go, and meanwhile it would take a reload for nothing."""
+        self.run("nginx -s stop; while [ -e /run/nginx.pid ]; do sleep 0.02; done")
 
     def served(self, port=443, sni="shop.example"):
         return handshake(self.address, port, sni)
