@@ -26,13 +26,13 @@ static void give(void *p, const char *file, int line)
 
 static void *move(void *p, size_t n, const char *file, int line)
 {
-    size_t had = p ? malloc_usable_size(p) : 0;
-    if (p && n > 0 && n <= had)
+    const size_t had = p ? malloc_usable_size(p) : 0;
+    if (n > 0 && n <= had)
         return p;
     void *to = take(n, file, line);
-    if (!to && n > 0)
+    if (n > 0 && !to)
         return NULL; /* the old place stays, as with realloc */
-    if (to && had > 0)
+    if (n > 0 && had > 0)
         memcpy(to, p, had);
     give(p, file, line);
     return to;
