@@ -12,20 +12,10 @@ int token_fail(struct token *t, CK_RV rv, const char *what, struct err *e)
     return ckr_err(rv, what, e);
 }
 
-void token_quiet(struct token *t)
-{
-    if (t->quiet)
-        t->quiet(t->quiet_arg);
-}
-
 /* All of it anew but what outlives a token. */
 static void reset(struct token *t, const struct module *m, CK_SLOT_ID slot)
 {
-    *t = (struct token){.m = m,
-                        .slot = slot,
-                        .generation = t->generation + 1,
-                        .quiet = t->quiet,
-                        .quiet_arg = t->quiet_arg};
+    *t = (struct token){.m = m, .slot = slot, .generation = t->generation + 1};
 }
 
 static int session_open(struct token *t, CK_SESSION_HANDLE *out, struct err *e)
@@ -62,7 +52,6 @@ int token_open(struct token *t, const struct module *m, CK_SLOT_ID slot, struct 
 
 void token_close(struct token *t)
 {
-    token_quiet(t);
     if (t->open) {
         t->m->f->C_Logout(t->home);
         t->m->f->C_CloseAllSessions(t->slot);
@@ -79,7 +68,6 @@ static int reopen(struct token *t, struct err *e)
         return -1;
     if (!slot.initialised)
         return err_set(e, ERR_TOKEN, "the token is gone: connect it again");
-    token_quiet(t);
     t->m->f->C_CloseAllSessions(t->slot);
     t->slot = slot.id;
     t->pool_n = 0;

@@ -32,13 +32,7 @@ struct token {
     CK_SESSION_HANDLE pool[POOL_MAX];
     size_t pool_n;
     CK_OBJECT_HANDLE keys[TOKEN_KEY_COUNT]; /* found on first use in a generation */
-    /* Waits until no other thread uses a handle; may be NULL. Survives token_open and _close. */
-    void (*quiet)(void *arg);
-    void *quiet_arg;
 };
-
-/* Before handles become void: a module may give the same numbers to others afterwards. */
-void token_quiet(struct token *t);
 
 int token_open(struct token *t, const struct module *m, CK_SLOT_ID slot, struct blob pin,
                struct err *e);

@@ -75,8 +75,20 @@ static CK_RV run_in(const struct module *m, CK_SESSION_HANDLE s, CK_OBJECT_HANDL
     return m->f->C_Sign(s, (unsigned char *)(uintptr_t)data.p, data.n, raw, raw_n);
 }
 
+/* A signature in three steps, of which only the middle one needs the token. */
+struct sign_work {
+    const struct sign_mechanism *how;
+    struct blob message; /* of a scheme that hashes in the token: a loan; else empty */
+    uint8_t hashed[128]; /* prefix and hash */
+    size_t hashed_n;
+    uint8_t raw[SIGNATURE_MAX_BYTES];
+    CK_ULONG raw_n;
+    const char *what; /* the call that failed */
+};
+
 /* What the token is given: prefix and hash, or the message. */
-int sign_prepare(enum sign_scheme scheme, struct blob tbs, struct sign_work *w, struct err *e)
+static int sign_prepare(enum sign_scheme scheme, struct blob tbs, struct sign_work *w,
+                        struct err *e)
 {
     const struct sign_mechanism *m = NULL;
     unsigned n = 0;
@@ -102,8 +114,8 @@ int sign_prepare(enum sign_scheme scheme, struct blob tbs, struct sign_work *w, 
     return 0;
 }
 
-CK_RV sign_run(const struct module *m, CK_SESSION_HANDLE s, CK_OBJECT_HANDLE key,
-               struct sign_work *w)
+static CK_RV sign_run(const struct module *m, CK_SESSION_HANDLE s, CK_OBJECT_HANDLE key,
+                      struct sign_work *w)
 {
     CK_RSA_PKCS_PSS_PARAMS pss = w->how->pss;
     CK_MECHANISM how = {.mechanism = w->how->mechanism};
@@ -114,7 +126,7 @@ CK_RV sign_run(const struct module *m, CK_SESSION_HANDLE s, CK_OBJECT_HANDLE key
     return run_in(m, s, key, &how, data, w->raw, &w->raw_n, &w->what);
 }
 
-int sign_finish(const struct sign_work *w, struct buf *signature, struct err *e)
+static int sign_finish(const struct sign_work *w, struct buf *signature, struct err *e)
 {
     if (w->how->ecdsa)
         return ecdsa_der(w->raw, w->raw_n, signature, e);

@@ -41,10 +41,8 @@ static void evict(struct cache *c, struct token *t, struct cache_entry *x)
     unlink_age(c, x);
     c->n--;
     /* A token object is not ours to destroy, and the handles of a lost session are void. */
-    if (x->env.kind == ENVELOPE_WRAPPED && t->open && x->generation == t->generation) {
-        token_quiet(t);
+    if (x->env.kind == ENVELOPE_WRAPPED && t->open && x->generation == t->generation)
         object_drop(t, x->key);
-    }
     free(x->bytes);
     free(x);
 }

@@ -139,20 +139,6 @@ int keys_sign(struct vault *v, enum process caller, uint32_t purpose, enum sign_
     return token_retry(&v->token, sign, &u, e) < 0 ? err_wrap(e, "sign") : 0;
 }
 
-bool keys_sign_quick(struct vault *v, enum process caller, uint32_t purpose,
-                     enum sign_scheme scheme, struct blob envelope, struct blob tbs,
-                     struct sign_work *work, CK_OBJECT_HANDLE *key)
-{
-    if (!v->token.open)
-        return false;
-    const struct cache_entry *known = cache_get(&v->cache, &v->token, envelope);
-    if (!known || purpose_check(caller, purpose, scheme, &known->env, tbs, NULL) < 0 ||
-        sign_prepare(scheme, tbs, work, NULL) < 0)
-        return false;
-    *key = known->key;
-    return true;
-}
-
 static int destroy(struct token *t, void *arg, struct err *e)
 {
     struct use *u = arg;
@@ -167,7 +153,6 @@ static int destroy(struct token *t, void *arg, struct err *e)
         /* Destroyed before the answer was lost: asked again, the work is done. */
         return why.code == ERR_NOT_FOUND ? 0 : err_set(e, why.code, "%s", why.text);
     }
-    token_quiet(t);
     return object_destroy(t, key, e);
 }
 

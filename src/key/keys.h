@@ -19,13 +19,6 @@ int keys_generate(struct vault *v, const struct keys_request *want, struct buf *
                   struct buf *spki, enum key_policy *policy, struct err *e);
 int keys_sign(struct vault *v, enum process caller, uint32_t purpose, enum sign_scheme scheme,
               struct blob envelope, struct blob tbs, struct buf *signature, struct err *e);
-/*
- * The first half of keys_sign where the key is open already: every check, and what sign_run needs.
- * False: nothing was done, and keys_sign does it or says why not.
- */
-bool keys_sign_quick(struct vault *v, enum process caller, uint32_t purpose,
-                     enum sign_scheme scheme, struct blob envelope, struct blob tbs,
-                     struct sign_work *work, CK_OBJECT_HANDLE *key);
 int keys_destroy(struct vault *v, struct blob envelope, struct err *e);
 
 int keys_seal(struct vault *v, const char *context, struct blob plain, struct buf *sealed,

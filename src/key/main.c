@@ -78,7 +78,7 @@ static void on_parent(struct control *ctl, struct msg *m, void *arg)
 static int open_channels(struct err *e)
 {
     static const enum process peers[] = {PROC_CORE, PROC_WEB, PROC_CA};
-    static const struct channel_events events = {.message = serve_message, .closed = serve_closed};
+    static const struct channel_events events = {.message = serve_message};
     self.control.loop = loop_new();
     for (size_t i = 0; i < COUNT(peers); i++)
         self.peers[i] =
@@ -104,9 +104,6 @@ static int run(const char *state, const char *module, struct err *e)
     if (!self.vault.loaded)
         log_error("key.module", "why=%s", log_q(self.vault.trouble.text));
     if (confine(PROC_KEY, &(struct confine_paths){.state = state}, notice, e) < 0)
-        return -1;
-    if (signer_start(&self.service.signer, self.control.loop, &self.vault, serve_signed,
-                     &self.service, e) < 0)
         return -1;
     if (notice[0])
         log_warn("key.confined", "notice=%s", log_q(notice));

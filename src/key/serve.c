@@ -113,18 +113,6 @@ static int reply_signed(struct channel *c, uint32_t id, const struct buf *signat
     return reply_KEY_SIGNED(c, id, &(struct msg_KEY_SIGNED){.signature = buf_blob(signature)}, e);
 }
 
-/* While other requests wait: a single one is answered sooner by this thread. */
-static bool give_to_signer(struct service *s, struct channel *c, const struct msg *m,
-                           const struct msg_KEY_SIGN *in)
-{
-    struct sign_work work;
-    CK_OBJECT_HANDLE key;
-    return !s->again && s->signer.running && channel_busy(c) &&
-           keys_sign_quick(s->vault, m->from, in->purpose, in->scheme, in->envelope, in->tbs, &work,
-                           &key) &&
-           signer_give(&s->signer, c, m, &work, key);
-}
-
 static int on_sign(struct service *s, struct channel *c, struct msg *m, struct err *e)
 {
     struct msg_KEY_SIGN in;
@@ -132,8 +120,6 @@ static int on_sign(struct service *s, struct channel *c, struct msg *m, struct e
     struct buf signature = BUF(SIGNATURE_MAX_BYTES);
     if (get_KEY_SIGN(m, &in, e) < 0)
         return -1;
-    if (give_to_signer(s, c, m, &in))
-        return 0;
     if (keys_sign(s->vault, m->from, in.purpose, in.scheme, in.envelope, in.tbs, &signature, e) <
         0) {
         if (e->code == ERR_DENIED)
@@ -143,7 +129,7 @@ static int on_sign(struct service *s, struct channel *c, struct msg *m, struct e
     }
     if (reply_signed(c, m->id, &signature, e) < 0)
         return -1;
-    if (!channel_busy(c) && !s->signer.under_way)
+    if (!channel_busy(c))
         loop_linger(channel_loop(c), LINGER_US);
     return 0;
 }
@@ -225,31 +211,6 @@ void serve_message(struct channel *c, struct msg *m, void *arg)
                                : err_set(&e, ERR_BUG, "key does not know %s", msg_name(m->type));
     if (rc < 0 && reply_failed(c, m->id, &e) < 0)
         log_warn("key.answer", "to=%s why=%s", process_name(m->from), log_q(e.text));
-}
-
-void serve_signed(struct channel *c, struct msg *m, const struct sign_work *work, void *arg)
-{
-    struct service *s = arg;
-    struct err e = {0};
-    OWN(buf_free)
-    struct buf signature = BUF(SIGNATURE_MAX_BYTES);
-    if (!work) {
-        s->again = true;
-        serve_message(c, m, s);
-        s->again = false;
-        return;
-    }
-    if (sign_finish(work, &signature, &e) < 0)
-        reply_failed(c, m->id, &e);
-    else if (reply_signed(c, m->id, &signature, &e) < 0)
-        log_warn("key.answer", "to=%s why=%s", process_name(m->from), log_q(e.text));
-}
-
-void serve_closed(struct channel *c, const struct err *why, void *arg)
-{
-    struct service *s = arg;
-    (void)why;
-    signer_forget(&s->signer, c);
 }
 
 void serve_parent(struct service *s, struct msg *m)
