@@ -15,7 +15,7 @@ from host import Host, handshake  # noqa: E402
 
 SANITIZER = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error:")
 NUMBERS = {"test_main_job": 101, "test_break": 102, "test_custody": 103, "test_roles": 104, "test_ctl_live": 110,
-           "test_api_howto": 111, "test_server_tests": 112, "test_policy": 115, "test_states": 120,
+           "test_api_howto": 111, "test_server_tests": 112, "test_policy": 115, "test_states": 123,
            "test_validation": 121, "test_first_deployment": 122}
 
 

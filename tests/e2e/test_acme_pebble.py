@@ -236,8 +236,8 @@ def test_other_name_and_no_server(ca):
 
 
 def test_many_refused_nonces(tmp_path):
-    with running_pebble(tmp_path, port=14100, nonce_reject=30) as trust:
-        ca = Driver(trust, "https://localhost:14100/dir")
+    with running_pebble(tmp_path, port=14600, nonce_reject=30) as trust:
+        ca = Driver(trust, "https://localhost:14600/dir")
         assert ca.test()["ok"]
         for i in range(3):
             assert ca("new_order")["ok"]

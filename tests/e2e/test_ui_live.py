@@ -11,7 +11,7 @@ from conftest import TOP
 from host import Host
 from test_acme_pebble import running_pebble
 
-UI, PEBBLE, HOST = TOP / "tests/e2e/ui", 14500, 112
+UI, PEBBLE, HOST = TOP / "tests/e2e/ui", 14500, 113
 
 pytestmark = pytest.mark.timeout(600)
 

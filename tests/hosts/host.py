@@ -20,6 +20,7 @@ Sites (nginx 1.26, /etc/nginx/conf.d): shop.example + www.shop.example on 443 (s
 `Host(7, systemd=True)` boots systemd as the machine's init, in a cgroup of its own; nginx is then its
 unit nginx.service. Otherwise init is a few lines of Python and nginx runs by itself.
 """
+import fcntl
 import hashlib
 import json
 import os
@@ -155,7 +156,7 @@ class Host:
         self.link = f"ckh{n}"
         self.users = list(ACCOUNTS)
         self.password = PASSWORD
-        self.proc = self.pid = self.dir = self.cgroup = None
+        self.proc = self.pid = self.dir = self.cgroup = self.lock = None
 
     def __enter__(self):
         return self.start()
@@ -164,6 +165,7 @@ class Host:
         self.stop()
 
     def start(self):
+        self._take_number()
         self.dir = Path(tempfile.mkdtemp(prefix=f"host{self.n}."))
         try:
             self._boot()
@@ -189,6 +191,17 @@ class Host:
         if self.dir:
             shutil.rmtree(self.dir, ignore_errors=True)
             self.dir = None
+        if self.lock:
+            self.lock = self.lock.close()
+
+    def _take_number(self):
+        """Tests run side by side: a second machine of this number would take the network of the first."""
+        lock = open(f"/tmp/certkeep-{self.link}.lock", "w", encoding="utf-8")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RuntimeError(f"host {self.n} is in use: give one of the tests another number") from None
+        self.lock = lock
 
     def _boot(self):
         mnt = self.dir / "root"

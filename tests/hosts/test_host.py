@@ -69,3 +69,9 @@ def test_reload_serves_what_was_installed(host, tmp_path):
     host.install("shop", new)
     host.reload()
     assert host.served(443, "shop.example") == new["sha256"]
+
+
+def test_a_number_is_taken_once(host):
+    with pytest.raises(RuntimeError, match="is in use"), Host(host.n):
+        pass
+    assert host.served(443, "shop.example")
