@@ -107,8 +107,8 @@ $(foreach p,$(PROCESSES),$(eval $(call process_rule,$(p))))
 
 # Sanitizers need the dynamic loader.
 STATIC  := $(if $(filter asan fuzz,$(MODE)),,-static-pie)
-FIRMWARE_LIBS := $(FIRMWARE:%=$(OUT)/lib/libproc_%.a) $(OUT)/lib/libfirmware.a $(OUT)/lib/libbase.a
-MBEDTLS := -l:libmbedcrypto.a
+FIRMWARE_LIBS := $(FIRMWARE:%=$(OUT)/lib/libproc_%.a) $(OUT)/lib/librescue.a $(OUT)/lib/libfirmware.a $(OUT)/lib/libbase.a
+MBEDTLS := -l:libmbedtls.a -l:libmbedx509.a -l:libmbedcrypto.a
 define archive_rule
 $(OUT)/lib/$(1).a: $(call objects,$(2))
 	@mkdir -p $$(@D)
@@ -116,6 +116,7 @@ $(OUT)/lib/$(1).a: $(call objects,$(2))
 	ar rcsD $$@ $$^
 endef
 $(eval $(call archive_rule,libfirmware,$(firmware_sources)))
+$(eval $(call archive_rule,librescue,$(call sources,src/rescue)))
 $(foreach p,$(FIRMWARE),$(eval $(call archive_rule,libproc_$(p),$(filter-out src/$(p)/main.c,$(call sources,src/$(p))))))
 $(FIRMWARE:%=$(OUT)/bin/certkeep-%): $(OUT)/bin/certkeep-%: $(OUT)/obj/src/%/main.o $(FIRMWARE_LIBS)
 	@mkdir -p $(@D)
@@ -125,7 +126,10 @@ $(OUT)/tests/unit/$(1)/%: $(OUT)/obj/tests/unit/$(1)/%.o $(FIRMWARE_LIBS)
 	@mkdir -p $$(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $$@ $$< -Wl,--start-group $(FIRMWARE_LIBS) -Wl,--end-group $(MBEDTLS) -lcmocka
 endef
-$(foreach d,crypto/firmware $(FIRMWARE:%=src/%),$(eval $(call firmware_test_rule,$(d))))
+$(foreach d,crypto/firmware src/rescue $(FIRMWARE:%=src/%),$(eval $(call firmware_test_rule,$(d))))
+$(OUT)/tests/doubles/firmware_%: $(OUT)/obj/tests/doubles/firmware_%.o $(FIRMWARE_LIBS)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< -Wl,--start-group $(FIRMWARE_LIBS) -Wl,--end-group $(MBEDTLS)
 $(OUT)/fuzz/fuzz_firmware_%: $(OUT)/obj/tests/fuzz/fuzz_firmware_%.o $(FIRMWARE_LIBS)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -fsanitize=fuzzer,address,undefined -o $@ $< -Wl,--start-group $(FIRMWARE_LIBS) -Wl,--end-group $(MBEDTLS)

@@ -3,17 +3,17 @@
 # The three folders of layer 2 are one library and may use each other. Includes between our files
 # are written from the top of the tree. Tests may include anything.
 #
-# The firmware (crypto/firmware, src/update, src/stage0) is a tree of its own: it uses src/base and
-# mbedTLS and nothing of the service, and the service uses nothing of it.
+# The firmware (crypto/firmware, src/rescue, src/update, src/stage0) is a tree of its own: it uses src/base
+# and mbedTLS and nothing of the service, and the service uses nothing of it.
 set -eu
 cd "${LINT_TOP:-$(dirname -- "$0")/../..}"
 
 find src crypto tools -name '*.[ch]' -o -name '*.def' | LC_ALL=C sort | xargs awk '
     BEGIN {
         level["src/base"] = 0; level["crypto"] = 1; level["src/model"] = 3
-        level["src/ipc"] = level["src/net"] = level["src/sandbox"] = 2
+        level["src/ipc"] = level["src/net"] = level["src/sandbox"] = level["src/rescue"] = 2
     }
-    function firmware(path) { return path ~ /^(crypto\/firmware|src\/update|src\/stage0)\// }
+    function firmware(path) { return path ~ /^(crypto\/firmware|src\/rescue|src\/update|src\/stage0)\// }
     function module(path, part) { split(path, part, "/"); return part[1] == "crypto" ? "crypto" : part[1] "/" part[2] }
     function layer(m) { return m in level ? level[m] : 4 }
     function finding(text) { printf "%s:%d: %s\n", FILENAME, FNR, text; bad = 1 }
