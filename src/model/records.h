@@ -28,6 +28,11 @@ struct row_head {
     int64_t rev;
     int64_t created_at, updated_at;
 };
+/* ... of those with edited.def, and of no other. */
+struct edited_head {
+    struct row_head row;
+    int64_t edits; /* changes people made: what the appliance finds out by itself is none */
+};
 
 #include "src/model/as_members.h"
 struct server {

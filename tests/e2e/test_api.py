@@ -151,6 +151,7 @@ def test_certificate(w):
     assert "new.example" in plan["plan_text"] and w.a.get(f"/certificates/{one['id']}")["status"] == "Initiated"
     tag = w.c.call("certs_update", 200, body={"tags": ["red"]}, **one).headers["ETag"]
     w.c.work("certs_issue", body={}, **one)
+    w.c.call("certs_update", 200, body={"tags": ["blue"]}, headers={"If-Match": tag}, **one)
     w.c.refuse("certs_update", 412, body={"tags": []}, headers={"If-Match": tag}, **one)
     text = w.c.call("certs_text", 200, **one).value
     assert "new.example" in text["text"] and text["chain"][0]["names"] == ["new.example"]

@@ -59,11 +59,23 @@ json_t *api_record_json(enum table table, const void *record)
     return fields_to_api(table_fields(table), record);
 }
 
+static const enum table edited[] = {TABLE_CERT, TABLE_SERVER, TABLE_CONNECTOR, TABLE_POLICY,
+                                    TABLE_USER};
+
+void api_etag(struct api *a, enum table table, const void *record)
+{
+    const struct edited_head *head = record;
+    int64_t count = head->row.rev;
+    for (size_t i = 0; i < COUNT(edited); i++)
+        if (table == edited[i])
+            count = head->edits;
+    free(a->etag);
+    a->etag = xasprintf("\"%lld\"", (long long)count);
+}
+
 int api_record(struct api *a, uint32_t status, enum table table, const void *record, struct err *e)
 {
-    const struct row_head *head = record;
-    free(a->etag);
-    a->etag = xasprintf("\"%lld\"", (long long)head->rev);
+    api_etag(a, table, record);
     a->may_be_kept = str_eq(a->method, "GET");
     return api_json(a, status, api_record_json(table, record), e);
 }
@@ -150,6 +162,19 @@ int api_check_match(struct api *a, int64_t rev, struct err *e)
     return err_set(e, ERR_CONFLICT,
                    "changed meanwhile: you saw %s, it is %s now; reload, look, and send it again",
                    a->if_match, now);
+}
+
+void api_edited(void *record)
+{
+    ((struct edited_head *)record)->edits++;
+}
+
+int api_edit(struct api *a, void *record, struct err *e)
+{
+    if (api_check_match(a, ((const struct edited_head *)record)->edits, e) < 0)
+        return -1;
+    api_edited(record);
+    return 0;
 }
 
 const char *api_user(const struct api *a)

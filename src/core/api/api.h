@@ -59,6 +59,7 @@ int api_text(struct api *a, const char *content_type, const char *filename, stru
              struct err *e);
 /* 202 and the job's address. */
 int api_accepted(struct api *a, const char *job, struct err *e);
+void api_etag(struct api *a, enum table table, const void *record);
 /* A record, hidden members and secrets left out, with its ETag. */
 int api_record(struct api *a, uint32_t status, enum table table, const void *record, struct err *e);
 json_t *api_record_json(enum table table, const void *record);
@@ -86,6 +87,10 @@ char *api_query_get(const struct api *a, const char *name);
 int api_body(struct api *a, json_t **out, struct err *e);
 /* ERR_CONFLICT, answered as 412, when If-Match names another revision. */
 int api_check_match(struct api *a, int64_t rev, struct err *e);
+/* The same for a change of a record with an edited_head, which it counts. What the appliance finds
+ * out by itself is not counted there, so nobody's form is refused for it. */
+int api_edit(struct api *a, void *record, struct err *e);
+void api_edited(void *record); /* counts only */
 /* The audit record of this call, in the transaction of its change. object: "server/<id>". */
 int api_audit(struct api *a, struct txn *t, const char *object, const char *id, const char *name,
               const char *detail, struct err *e);

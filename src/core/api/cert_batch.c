@@ -81,6 +81,7 @@ static int tag(struct api *a, const struct batch *b, struct err *e)
             strs_add(&c.tags, b->tags.v[i]);
     if (c.tags.n > TAGS_MAX)
         return err_set(e, ERR_INPUT, "tags: a certificate has at most %d", TAGS_MAX);
+    api_edited(&c);
     if (policies_mark(t, &c, e) < 0 || row_put(t, TABLE_CERT, &c, e) < 0 ||
         api_audit(a, t, "certificate", c.id, c.name, "tagged", e) < 0 || txn_commit(&t, e) < 0)
         return -1;
@@ -104,6 +105,7 @@ static int put_name(struct api *a, const char *name, struct err *e)
     if (txn_begin(a->core->db, true, &t, e) < 0 || row_get(t, TABLE_CERT, a->param, &c, e) < 0)
         return -1;
     text_set(&c.batch, name);
+    api_edited(&c);
     if (row_put(t, TABLE_CERT, &c, e) < 0 ||
         api_audit(a, t, "certificate", c.id, c.name, name, e) < 0)
         return -1;

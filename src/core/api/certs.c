@@ -139,7 +139,7 @@ int on_certs_update(struct api *a, struct err *e)
     struct txn *t = NULL;
     json_t *b;
     if (api_body(a, &b, e) < 0 || txn_begin(a->core->db, true, &t, e) < 0 ||
-        row_get(t, TABLE_CERT, a->param, &c, e) < 0 || api_check_match(a, c.rev, e) < 0)
+        row_get(t, TABLE_CERT, a->param, &c, e) < 0 || api_edit(a, &c, e) < 0)
         return -1;
     int64_t deploy_after = c.deploy_after;
     OWN(own_mem)
@@ -175,7 +175,7 @@ int on_certs_delete(struct api *a, struct err *e)
     OWN(txn_abort)
     struct txn *t = NULL;
     if (txn_begin(a->core->db, true, &t, e) < 0 || row_get(t, TABLE_CERT, a->param, &c, e) < 0 ||
-        api_check_match(a, c.rev, e) < 0 || cert_demand_idle(t, &c, e) < 0 ||
+        api_check_match(a, c.edits, e) < 0 || cert_demand_idle(t, &c, e) < 0 ||
         row_delete(t, TABLE_CERT, c.id, e) < 0 || trail_drop(t, TRAIL_TIMELINE, c.id, e) < 0 ||
         api_audit(a, t, "certificate", c.id, c.name,
                   "taken out of the inventory; its server is untouched", e) < 0 ||
@@ -194,6 +194,7 @@ static int set_ignored(struct api *a, bool ignored, struct err *e)
     if (txn_begin(a->core->db, true, &t, e) < 0 || row_get(t, TABLE_CERT, a->param, &c, e) < 0)
         return -1;
     c.ignored = ignored;
+    api_edited(&c);
     if (cert_settle(t, &c, e) < 0 || row_put(t, TABLE_CERT, &c, e) < 0 ||
         timeline_add(t, c.id, word, api_user(a), NULL, e) < 0 ||
         api_audit(a, t, "certificate", c.id, c.name, word, e) < 0 || txn_commit(&t, e) < 0)

@@ -25,8 +25,7 @@ static int answer(struct api *a, uint32_t status, const struct connector *c, con
     json_put_take(o, "settings", settings);
     if (job)
         json_put_str(o, "job", job);
-    free(a->etag);
-    a->etag = xasprintf("\"%lld\"", (long long)c->rev);
+    api_etag(a, TABLE_CONNECTOR, c);
     return api_json(a, status, o, e);
 }
 
@@ -154,7 +153,7 @@ int on_connectors_update(struct api *a, struct err *e)
     struct connector c = {0};
     const char *name = "", *type = "";
     json_t *settings = NULL;
-    if (load(a->core, TABLE_CONNECTOR, a->param, &c, e) < 0 || api_check_match(a, c.rev, e) < 0 ||
+    if (load(a->core, TABLE_CONNECTOR, a->param, &c, e) < 0 || api_edit(a, &c, e) < 0 ||
         read_body(a, &name, &type, &settings, e) < 0)
         return -1;
     if (type[0] && !str_eq(type, c.type))
@@ -236,7 +235,7 @@ int on_connectors_delete(struct api *a, struct err *e)
     OWN(txn_abort)
     struct txn *t = NULL;
     if (txn_begin(a->core->db, true, &t, e) < 0 ||
-        row_get(t, TABLE_CONNECTOR, a->param, &c, e) < 0 || api_check_match(a, c.rev, e) < 0)
+        row_get(t, TABLE_CONNECTOR, a->param, &c, e) < 0 || api_check_match(a, c.edits, e) < 0)
         return -1;
     if (str_eq(c.state, "Active") || str_eq(c.state, "Validating"))
         return err_set(e, ERR_CONFLICT, "%s is %s: disable it first", c.name, c.state);
@@ -274,6 +273,7 @@ int on_connectors_disable(struct api *a, struct err *e)
     if (txn_begin(a->core->db, true, &t, e) < 0 || row_get(t, TABLE_CONNECTOR, a->param, &c, e) < 0)
         return -1;
     text_set(&c.state, "Inactive");
+    api_edited(&c);
     if (row_put(t, TABLE_CONNECTOR, &c, e) < 0 ||
         api_audit(a, t, "connector", c.id, c.name, "disabled", e) < 0 || txn_commit(&t, e) < 0)
         return -1;
@@ -289,6 +289,7 @@ int on_connectors_reactivate(struct api *a, struct err *e)
     if (!str_eq(c.state, "Inactive"))
         return err_set(e, ERR_CONFLICT, "%s is %s, not Inactive", c.name, c.state);
     text_set(&c.state, "Validating");
+    api_edited(&c);
     return keep(a, &c, 202, "reactivated", e);
 }
 

@@ -55,8 +55,7 @@ int on_jobs_get(struct api *a, struct err *e)
         json_decref(o);
         return -1;
     }
-    free(a->etag);
-    a->etag = xasprintf("\"%lld\"", (long long)j.rev);
+    api_etag(a, TABLE_JOB, &j);
     return api_json(a, 200, o, e);
 }
 

@@ -87,7 +87,7 @@ int on_policies_update(struct api *a, struct err *e)
     struct txn *t = NULL;
     json_t *b;
     if (api_body(a, &b, e) < 0 || txn_begin(a->core->db, true, &t, e) < 0 ||
-        row_get(t, TABLE_POLICY, a->param, &p, e) < 0 || api_check_match(a, p.rev, e) < 0 ||
+        row_get(t, TABLE_POLICY, a->param, &p, e) < 0 || api_edit(a, &p, e) < 0 ||
         fields_from_json(&policy_fields, b, true, &p, e) < 0 || keep(a, &t, &p, "changed", e) < 0)
         return -1;
     return api_record(a, 200, TABLE_POLICY, &p, e);
@@ -100,7 +100,7 @@ int on_policies_delete(struct api *a, struct err *e)
     OWN(txn_abort)
     struct txn *t = NULL;
     if (txn_begin(a->core->db, true, &t, e) < 0 || row_get(t, TABLE_POLICY, a->param, &p, e) < 0 ||
-        api_check_match(a, p.rev, e) < 0)
+        api_check_match(a, p.edits, e) < 0)
         return -1;
     if (text_of(p.builtin)[0])
         return err_set(e, ERR_CONFLICT, "%s is built in: change its limits instead", p.name);

@@ -71,9 +71,8 @@ int on_servers_update(struct api *a, struct err *e)
         return -1;
     txn_abort(&t);
     t = NULL;
-    if (api_check_match(a, s.rev, e) < 0 || api_body(a, &b, e) < 0 ||
-        server_form_change(a, b, &s, e) < 0 || txn_begin(a->core->db, true, &t, e) < 0 ||
-        row_put(t, TABLE_SERVER, &s, e) < 0 ||
+    if (api_edit(a, &s, e) < 0 || api_body(a, &b, e) < 0 || server_form_change(a, b, &s, e) < 0 ||
+        txn_begin(a->core->db, true, &t, e) < 0 || row_put(t, TABLE_SERVER, &s, e) < 0 ||
         api_audit(a, t, "server", s.id, s.description, "changed", e) < 0 || txn_commit(&t, e) < 0)
         return -1;
     return answer(a, 200, &s, e);
@@ -97,7 +96,7 @@ int on_servers_delete(struct api *a, struct err *e)
     OWN(txn_abort)
     struct txn *t = NULL;
     if (txn_begin(a->core->db, true, &t, e) < 0 || get(a, t, &s, e) < 0 ||
-        api_check_match(a, s.rev, e) < 0 || used_by(t, s.id, e) < 0 ||
+        api_check_match(a, s.edits, e) < 0 || used_by(t, s.id, e) < 0 ||
         row_delete(t, TABLE_SERVER, s.id, e) < 0 ||
         api_audit(a, t, "server", s.id, s.description, "deleted", e) < 0 || txn_commit(&t, e) < 0)
         return -1;
@@ -163,6 +162,7 @@ int on_servers_approve_host_keys(struct api *a, struct err *e)
         strs_free(&s.offered_keys);
         text_set(&s.state, "Unverified");
         text_set(&s.last_error, "");
+        api_edited(&s);
         OWN(own_mem)
         char *detail = strs_join(&s.host_keys, ", ");
         rc = row_put(t, TABLE_SERVER, &s, e) < 0 ||
@@ -184,6 +184,7 @@ static int set_state(struct api *a, const char *state, struct err *e)
     if (txn_begin(a->core->db, true, &t, e) < 0 || get(a, t, &s, e) < 0)
         return -1;
     text_set(&s.state, state);
+    api_edited(&s);
     if (row_put(t, TABLE_SERVER, &s, e) < 0 ||
         api_audit(a, t, "server", s.id, s.description, state, e) < 0 || txn_commit(&t, e) < 0)
         return -1;

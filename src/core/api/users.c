@@ -19,8 +19,7 @@ int on_users_list(struct api *a, struct err *e)
 
 static int answer(struct api *a, uint32_t status, const struct user *u, struct err *e)
 {
-    free(a->etag);
-    a->etag = xasprintf("\"%lld\"", (long long)u->rev);
+    api_etag(a, TABLE_USER, u);
     return api_json(a, status, api_user_json(u), e);
 }
 
@@ -110,7 +109,7 @@ int on_users_update(struct api *a, struct err *e)
     struct txn *t = NULL;
     json_t *b;
     if (api_body(a, &b, e) < 0 || load(a->core, TABLE_USER, a->param, &u, e) < 0 ||
-        api_check_match(a, u.rev, e) < 0 || fields_from_json(&user_fields, b, true, &u, e) < 0 ||
+        api_edit(a, &u, e) < 0 || fields_from_json(&user_fields, b, true, &u, e) < 0 ||
         check_user(&u, e) < 0 || txn_begin(a->core->db, true, &t, e) < 0 ||
         demand_other_admin(t, &u, e) < 0 || row_put(t, TABLE_USER, &u, e) < 0 ||
         api_audit(a, t, "user", u.id, u.username, "changed", e) < 0 || txn_commit(&t, e) < 0)
@@ -125,7 +124,7 @@ int on_users_delete(struct api *a, struct err *e)
     OWN(txn_abort)
     struct txn *t = NULL;
     if (txn_begin(a->core->db, true, &t, e) < 0 || row_get(t, TABLE_USER, a->param, &u, e) < 0 ||
-        api_check_match(a, u.rev, e) < 0)
+        api_check_match(a, u.edits, e) < 0)
         return -1;
     OWN(own_mem)
     char *name = xstrdup(u.username);
