@@ -19,7 +19,7 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parent.parent.parent
 LIBRARIES = ("/usr/lib/x86_64-linux-gnu", "/usr/lib64", "/usr/lib")
 LINKER = "/usr/lib64/ld-linux-x86-64.so.2"
-PROGRAMS = ("parent", "key", "core", "web", "ca", "deploy", "resolv", "update")
+PROGRAMS = ("parent", "key", "core", "web", "ca", "deploy", "sys", "resolv", "update")
 PLUGINS = ("/usr/lib/softhsm/libsofthsm2.so",)
 FOREIGN = ("/usr/sbin/dhcpcd",)
 DATA = ("/etc/ssl/certs/ca-certificates.crt", "/etc/services", "/etc/protocols")

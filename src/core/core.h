@@ -24,6 +24,7 @@ struct core {
     struct loop *loop;
     struct db *db;
     struct channel *parent, *web, *key, *ca;
+    struct channel *sys; /* NULL: this is not an appliance image */
     struct jobs *jobs;
     struct events *events;
     struct throttle *throttle;
@@ -41,6 +42,7 @@ struct core {
 };
 
 #define KEY_TIMEOUT_MS 30000
+#define SYS_TIMEOUT_MS 30000
 #define CA_TIMEOUT_MS 300000 /* ACME waits inside a request */
 
 const char *appliance_state_name(enum appliance_state s);

@@ -25,10 +25,11 @@
 
 static struct core core;
 
-static int options(int argc, char **argv, const char **state, struct err *e)
+static int options(int argc, char **argv, const char **state, bool *machine, struct err *e)
 {
     static const struct option known[] = {{"state", required_argument, NULL, 's'},
                                           {"public", required_argument, NULL, 'p'},
+                                          {"machine", no_argument, NULL, 'm'},
                                           {"debug", no_argument, NULL, 'd'},
 #ifdef CERTKEEP_TEST
                                           {"fault", required_argument, NULL, 'f'},
@@ -40,12 +41,15 @@ static int options(int argc, char **argv, const char **state, struct err *e)
             *state = optarg;
         else if (c == 'p')
             core.public_dir = optarg;
+        else if (c == 'm')
+            *machine = true;
         else if (c == 'd')
             debug = true;
         else if (c == 'f')
             core.fault_file = optarg;
         else
-            return err_set(e, ERR_INPUT, "usage: certkeep-core --state DIR --public DIR [--debug]");
+            return err_set(e, ERR_INPUT,
+                           "usage: certkeep-core --state DIR --public DIR [--machine] [--debug]");
     }
     log_open("core", debug);
     if (*state == NULL || core.public_dir == NULL)
@@ -78,9 +82,10 @@ static int confine_core(const char *state, struct err *e)
 
 static int start(int argc, char **argv, struct control *ctl, struct err *e)
 {
-    static struct channel *peers[4];
+    static struct channel *peers[5];
     const char *state = NULL;
-    if (options(argc, argv, &state, e) < 0)
+    bool machine = false;
+    if (options(argc, argv, &state, &machine, e) < 0)
         return -1;
     core.loop = loop_new();
     core.started_at = now_s();
@@ -91,6 +96,9 @@ static int start(int argc, char **argv, struct control *ctl, struct err *e)
     peers[0] = core.web;
     peers[1] = core.key;
     peers[2] = core.ca;
+    if (machine)
+        peers[3] = core.sys =
+            channel_new(core.loop, PROC_CORE, PROC_SYS, 0, -1, &sys_events, &core);
     *ctl = (struct control){.peers = peers, .loop = core.loop, .other = serve_parent, .arg = &core};
     if (control_open(ctl, PROC_CORE, e) < 0)
         return -1;

@@ -95,6 +95,18 @@ static void on_key_attached(struct channel *c, void *arg)
 const struct channel_events key_events = {
     .message = on_key, .attached = on_key_attached, .closed = on_lost};
 
+/* ---- sys: only answers ---- */
+static void on_sys(struct channel *c, struct msg *m, void *arg)
+{
+    struct err e = {0};
+    (void)c;
+    (void)arg;
+    err_set(&e, ERR_BUG, "sys only answers");
+    bad(m, &e);
+}
+
+const struct channel_events sys_events = {.message = on_sys, .closed = on_lost};
+
 /* ---- ca ---- */
 static int ca_remember(struct core *core, const struct msg_CA_REMEMBER *q, struct err *e)
 {

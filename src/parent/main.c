@@ -18,6 +18,7 @@
 #include "src/base/str.h"
 #include "src/parent/console.h"
 #include "src/parent/init.h"
+#include "src/parent/machine.h"
 #include "src/parent/parent.h"
 #include "src/sandbox/confine.h"
 
@@ -26,7 +27,7 @@
 static const char usage[] =
     "certkeep-parent --state DIR --listen-https ADDR:PORT [--listen-http01 ADDR:PORT]\n"
     "                [--bin DIR] [--static DIR] [--module URI] [--debug]\n"
-    "                [--board NAME (of an image: its slot is blessed when it proved healthy)]\n";
+    "                [--board NAME [--slots DIR] [--trust FILE] (of an appliance image)]\n";
 
 #define RESTART_AFTER_S 30
 
@@ -108,49 +109,40 @@ static int parse_args(struct parent *p, int argc, char **argv, const char *where
         {"static", required_argument, NULL, 'w'},
         {"module", required_argument, NULL, 'm'},
         {"board", required_argument, NULL, 'o'},
+        {"slots", required_argument, NULL, 'p'},
+        {"trust", required_argument, NULL, 't'},
         {"debug", no_argument, NULL, 'd'},
 #ifdef CERTKEEP_TEST
         {"fault", required_argument, NULL, 'f'},
 #endif
         {},
     };
+    const char **const texts[] = {
+        ['s'] = &p->state,
+        ['l'] = &where[LISTEN_HTTPS],
+        ['h'] = &where[LISTEN_HTTP01],
+        ['b'] = &p->bin,
+        ['w'] = &p->web_files,
+        ['m'] = &p->module,
+        ['o'] = &p->board,
+        ['p'] = &p->slots,
+        ['t'] = &p->trust,
+        ['f'] = &p->fault,
+    };
     int o;
 
     p->bin = "/usr/lib/certkeep";
     p->web_files = "/usr/share/certkeep/web";
     p->module = MODULE;
+    p->slots = "/dev/part";
+    p->trust = "/usr/share/certkeep/firmware.keys";
     while ((o = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        switch (o) {
-        case 's':
-            p->state = optarg;
-            break;
-        case 'l':
-            where[LISTEN_HTTPS] = optarg;
-            break;
-        case 'h':
-            where[LISTEN_HTTP01] = optarg;
-            break;
-        case 'b':
-            p->bin = optarg;
-            break;
-        case 'w':
-            p->web_files = optarg;
-            break;
-        case 'm':
-            p->module = optarg;
-            break;
-        case 'o':
-            p->board = optarg;
-            break;
-        case 'd':
+        if (o == 'd')
             p->debug = true;
-            break;
-        case 'f':
-            p->fault = optarg;
-            break;
-        default:
+        else if ((size_t)o < COUNT(texts) && texts[o])
+            *texts[o] = optarg;
+        else
             return err_set(e, ERR_INPUT, "usage: %s", usage);
-        }
     }
     if (optind != argc || !p->state || p->state[0] != '/' || !where[LISTEN_HTTPS])
         return err_set(e, ERR_INPUT, "--state (an absolute path) and --listen-https are needed\n%s",
@@ -170,7 +162,7 @@ static int prepare(struct parent *p, int argc, char **argv, struct err *e)
             e, ERR_DENIED,
             "certkeep-parent must run as root: it gives every process a user of its own");
     log_open("parent", p->debug);
-    if (folders(p, e) < 0)
+    if (folders(p, e) < 0 || (p->board && machine_prepare(p, e) < 0))
         return -1;
     p->pin = -1;
     for (size_t s = 0; s < PARENT_SERVICES; s++) {

@@ -12,6 +12,7 @@
 #include "src/ipc/channel.h"
 #include "src/parent/dhcp.h"
 #include "src/parent/health.h"
+#include "src/parent/machine.h"
 #include "src/parent/power.h"
 
 #define PARENT_WORKERS_MAX 32
@@ -46,11 +47,14 @@ struct parent {
     struct watch *on_child, *on_term, *on_int, *stop_timer;
     int stop_step; /* 0: running; else the step of the stop */
 
+    const char *board; /* of this appliance image; NULL: it is none, and sys is not started */
+    const char *slots, *trust; /* for the updater */
+    struct updater updater;
+
     bool first; /* the machine's first program; what follows is its alone */
     struct console *console;
     struct dhcp dhcp;
     struct health health;
-    const char *board; /* of this image; NULL: no slot is blessed */
     struct power_button buttons[POWER_BUTTONS_MAX];
     bool restart; /* after the stop: restart the machine instead of switching it off */
 };

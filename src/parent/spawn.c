@@ -87,6 +87,10 @@ static void build_args(const struct child *c, struct args *a)
         sub_folder(a, "--state", p->state, "core");
         sub_folder(a, "--public", p->state, "public");
         arg(a, "--fault", p->fault);
+        if (p->board)
+            a->v[a->n++] = xstrdup("--machine");
+    } else if (c->process == PROC_SYS) {
+        arg(a, "--board", p->board);
     } else if (c->process == PROC_WEB) {
         arg(a, "--static", p->web_files);
     }
@@ -145,6 +149,10 @@ static void on_message(struct channel *ch, struct msg *m, void *arg_child)
     case MSG_WORKER_START:
     case MSG_WORKER_STOP:
         worker_message(c, m);
+        break;
+    case MSG_UPDATER_RUN:
+    case MSG_MACHINE:
+        machine_message(c, m);
         break;
     default:
         log_warn("process.message", "process=%s type=%s why=unexpected", process_name(c->process),

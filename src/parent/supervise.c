@@ -1,7 +1,7 @@
 /*
  * Keeps every process running: a dead one is logged with its status, started again after a pause
  * that doubles from 50 ms to 5 s, and joined to its peers by new sockets. A crash loop slows down
- * to one try in 30 s and says so. Stops all in the order web, ca, deploy, core, key.
+ * to one try in 30 s and says so. Stops all in the order web, ca, deploy, core, sys, key.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -36,8 +36,9 @@ static const struct {
 #undef WORKER
 };
 
-static const enum process start_order[] = {PROC_KEY, PROC_CORE, PROC_CA, PROC_WEB};
-static const enum process stop_order[] = {PROC_WEB, PROC_CA, PROC_DEPLOY, PROC_CORE, PROC_KEY};
+static const enum process start_order[] = {PROC_KEY, PROC_SYS, PROC_CORE, PROC_CA, PROC_WEB};
+static const enum process stop_order[] = {PROC_WEB,  PROC_CA,  PROC_DEPLOY,
+                                          PROC_CORE, PROC_SYS, PROC_KEY};
 
 static void write_pid(const struct child *c)
 {
@@ -131,7 +132,8 @@ static void start_again_later(struct child *c)
 void supervise_start(struct parent *p)
 {
     for (size_t i = 0; i < COUNT(start_order); i++)
-        start(&p->children[start_order[i]]);
+        if (start_order[i] != PROC_SYS || p->board)
+            start(&p->children[start_order[i]]);
 }
 
 static void log_death(const struct child *c, int status)
@@ -219,7 +221,7 @@ static void reaped(struct parent *p, pid_t pid, int status)
     struct child *c = child_of(p, pid);
 
     if (!c) {
-        if (!health_ended(p, pid, status))
+        if (!health_ended(p, pid, status) && !updater_ended(p, pid, status))
             dhcp_ended(p, pid, status);
         return;
     }

@@ -12,7 +12,8 @@ import time
 import pytest
 
 BUILD = pathlib.Path(os.environ.get("CERTKEEP_BUILD", "build/asan")).resolve()
-NAMES = ("key", "core", "web", "ca")
+NAMES = ("key", "core", "web", "ca", "sys")
+PARTITIONS = ("control", "boot-a", "boot-b", "root-a", "root-b")
 WAIT_S = 15
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="parent runs as root only")
@@ -21,6 +22,10 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="parent runs as root o
 class Parent:
     def __init__(self, tmp, bin_dir):
         self.state = tmp / "state"
+        self.slots = tmp / "slots"
+        self.slots.mkdir()
+        for name in PARTITIONS:
+            (self.slots / name).touch()
         self.lines = queue.Queue()
         self.log = []
         with socket.socket() as s:
@@ -28,7 +33,7 @@ class Parent:
             self.port = s.getsockname()[1]
         self.process = subprocess.Popen(
             [BUILD / "bin/certkeep-parent", "--state", self.state, "--bin", bin_dir,
-             "--listen-https", f"127.0.0.1:{self.port}"],
+             "--listen-https", f"127.0.0.1:{self.port}", "--board", "vm-x86_64", "--slots", self.slots],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for pipe, put in ((self.process.stdout, self.lines.put), (self.process.stderr, self.log.append)):
             threading.Thread(target=self._read, args=(pipe, put), daemon=True).start()
@@ -119,6 +124,10 @@ def test_makes_the_state_folders(parent):
     assert (parent.state / "run/key.pid").stat().st_mode & 0o777 == 0o644
 
 
+def test_gives_the_slots_to_sys(parent):
+    assert {(parent.slots / name).stat().st_uid for name in PARTITIONS} == {61006}
+
+
 def test_environment_is_clean(parent):
     for name in NAMES:
         env = pathlib.Path(f"/proc/{parent.pid(name)}/environ").read_bytes().split(b"\0")[:-1]
@@ -155,11 +164,11 @@ def test_worker_is_started_stopped_and_dies_with_core(parent):
     parent.expect("core: worker ended 1")
     os.kill(core, signal.SIGUSR1)
     parent.expect("core: hello of worker 2")
-    assert len(parent.children()) == 5
+    assert len(parent.children()) == len(NAMES) + 1
     parent.kill("core")
     parent.expect("core: key answered 3")
     assert parent.logged("process.died process=deploy instance=2")
-    assert len(parent.children()) == 4
+    assert len(parent.children()) == len(NAMES)
 
 
 def test_workers_are_limited(parent):

@@ -1,0 +1,15 @@
+/*
+ * The machine below the service, asked through sys. Only an appliance image has one: elsewhere all
+ * but machine_facts fail with ERR_CONFLICT and what to do instead. All of it runs in a fiber.
+ */
+#pragma once
+#include "src/base/json.h"
+#include "src/core/core.h"
+#include "src/ipc/machine.h"
+
+int machine_demand(const struct core *core, struct err *e);
+/* GET /system: version, board, uptime, clock, slots. The caller owns *out. */
+int machine_facts(struct core *core, json_t **out, struct err *e);
+/* What certkeep-update knows of the slots: {"step", "running", "slot.a.tries": ...}, texts all. */
+int machine_slots(struct core *core, json_t **out, struct err *e);
+int machine_act(struct core *core, enum machine_act act, const char *text, struct err *e);

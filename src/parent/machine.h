@@ -1,0 +1,27 @@
+/*
+ * What sys may have parent do on an appliance image: run certkeep-update as the user of sys, and
+ * the acts of src/ipc/machine.h. Parent decides nothing and reads nothing of what passes.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "src/base/err.h"
+
+struct parent;
+struct child;
+struct msg;
+
+/* The certkeep-update that runs; pid 0: none. */
+struct updater {
+    pid_t pid;
+    pid_t asked_by;   /* the sys process that waits for it */
+    uint32_t request; /* its request */
+};
+
+/* Gives the slot partitions to the user of sys. */
+int machine_prepare(const struct parent *p, struct err *e);
+void machine_message(struct child *sys, struct msg *m);
+/* A process ended that is none of ours; true when it was the updater. */
+bool updater_ended(struct parent *p, pid_t pid, int status);

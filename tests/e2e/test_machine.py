@@ -1,0 +1,72 @@
+"""The machine below the service: sys, what it knows of the slots, what it has parent do."""
+import json
+import os
+import signal
+import time
+
+import pytest
+
+from conftest import new_appliance
+from ctl_tool import Tool
+from machine_world import Machine
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory):
+    return Machine(tmp_path_factory.mktemp("machine"))
+
+
+@pytest.fixture(scope="module")
+def box(machine):
+    with machine.appliance() as a:
+        a.set_up()
+        yield a
+
+
+def test_facts_of_an_appliance_image(box):
+    got = box.get("/system")
+    assert got["appliance"] is True and got["board"] == "vm-x86_64" and got["uptime_s"] > 0
+    a, b = got["slots"]
+    assert (a["name"], a["running"], a["version"], a["complete"]) == ("a", True, "1.0", True)
+    assert (b["name"], b["running"], b["version"], b["complete"]) == ("b", False, None, False)
+
+
+def test_sys_owns_the_slots_and_nothing_else(box, machine):
+    pid = box.pid("sys")
+    status = dict(line.split(":\t", 1) for line in open(f"/proc/{pid}/status").read().splitlines() if ":\t" in line)
+    assert status["Uid"].split()[0] == "61006" and int(status["CapEff"], 16) == 0 and status["Seccomp"] == "2"
+    for name in ("control", "boot-a", "boot-b", "root-a", "root-b"):
+        assert (machine.disk / name).stat().st_uid == 61006, name
+
+
+def test_sys_is_started_again(box):
+    first = box.pid("sys")
+    os.kill(first, signal.SIGKILL)
+    end = time.monotonic() + 20
+    while not (box.state / "run/sys.pid").exists() or box.pid("sys") == first:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    assert box.get("/system")["slots"][0]["running"] is True
+
+
+@pytest.fixture(scope="module")
+def tool(box, tmp_path_factory):
+    """The console tool, signed in."""
+    t = Tool(tmp_path_factory.mktemp("tool"), None)
+    t("--url", f"https://localhost:{box.port}", "--ca", str(box.state / "public/root.pem"), "login", "--stdin",
+      stdin=json.dumps({k: box.credentials[k] for k in ("username", "password")}))
+    return t
+
+
+def test_the_console_tool_shows_the_machine(tool):
+    assert json.loads(tool("--json", "system", "show"))["board"] == "vm-x86_64"
+    told = tool("system", "show")
+    assert "vm-x86_64" in told and "1.0" in told, told
+
+
+def test_elsewhere_there_is_no_machine(tmp_path_factory):
+    with new_appliance(tmp_path_factory) as a:
+        a.set_up()
+        got = a.get("/system")
+        assert got["appliance"] is False and got["board"] is None and got["slots"] == []
+        assert not (a.state / "run/sys.pid").exists()
