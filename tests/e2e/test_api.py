@@ -147,8 +147,8 @@ def test_certificate(w):
     w.c.refuse("certs_revoke", 400, field="reason", body={"reason": 2}, **one)
     w.c.refuse("certs_revoke", 400, field="reason", body={}, **one)
     w.c.refuse("certs_issue", 400, field="dry_run", body={"dry_run": "yes"}, **one)
-    plan = w.c.work("certs_issue", body={"dry_run": True}, **one)
-    assert "new.example" in plan["plan_text"] and w.a.get(f"/certificates/{one['id']}")["status"] == "Initiated"
+    assert "new.example" in w.c.work("certs_issue", body={"dry_run": True}, **one)["plan_text"]
+    assert w.a.get(f"/certificates/{one['id']}")["status"] == "Initiated"
     tag = w.c.call("certs_update", 200, body={"tags": ["red"]}, **one).headers["ETag"]
     w.c.work("certs_issue", body={}, **one)
     w.c.call("certs_update", 200, body={"tags": ["blue"]}, headers={"If-Match": tag}, **one)
@@ -280,7 +280,6 @@ def test_connector(w):
     got = w.c.call("connectors_get", 200, **one)
     assert got.value["state"] == "Active" and got.value["settings"]
     w.c.refuse("connectors_update", 400, field="type", body={"type": "acme"}, **one)
-    w.c.refuse("connectors_update", 412, body={"name": "x"}, headers={"If-Match": '"0"'}, **one)
     w.a.job_end(w.c.call("connectors_update", 200, body={"name": "Renamed CA"}, headers={"If-Match": got.headers["ETag"]},
                          **one).value["job"])
     w.c.work("connectors_test", **one)
