@@ -108,6 +108,15 @@ class Control:
         self.bytes[24], self.bytes[25] = index, 255
         self.bytes[32 + 32 * index + 8] -= 1
 
+    def slot(self, slot):
+        """(commit number, tries, blessed)"""
+        at = 32 + 32 * "ab".index(slot)
+        return int.from_bytes(self.bytes[at:at + 8], "big"), self.bytes[at + 8], self.bytes[at + 9]
+
+    def put(self, slot, commit, tries, blessed, why=0):
+        at = 32 + 32 * "ab".index(slot)
+        self.bytes[at:at + 11] = commit.to_bytes(8, "big") + bytes((tries, blessed, why))
+
     def record(self):
         self.bytes[8:16] = (int.from_bytes(self.bytes[8:16], "big") + 1).to_bytes(8, "big")
         return bytes(self.bytes[:480]) + digest(self.bytes[:480])

@@ -18,5 +18,7 @@ struct ca {
 
 /* Every message of core: answers in a fiber of its own. */
 void ca_message(struct channel *from, struct msg *m, void *ca);
+/* CA_PROBE (probe.c). */
+int ca_probe(struct ca *ca, const struct msg *m, struct err *e);
 /* CA_CSR (csr.c). */
 int ca_make_csr(struct ca *ca, uint32_t id, const struct msg_CA_CSR *m, struct err *e);

@@ -167,6 +167,8 @@ static void run_request(void *arg)
     if (q->msg.type == MSG_CA_STATUS)
         got =
             get_CA_STATUS(&q->msg, &status, &e) < 0 ? -1 : ca_status(q->ca, q->msg.id, &status, &e);
+    else if (q->msg.type == MSG_CA_PROBE)
+        got = ca_probe(q->ca, &q->msg, &e);
     else if (q->msg.type == MSG_CA_CSR)
         got = get_CA_CSR(&q->msg, &csr, &e) < 0 ? -1 : ca_make_csr(q->ca, q->msg.id, &csr, &e);
     else

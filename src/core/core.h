@@ -36,9 +36,13 @@ struct core {
     int64_t started_at;
     _Atomic uint64_t *changes; /* changes.c */
     int changes_fd;
-    bool judging;    /* a fiber judges certificates by the policies: policies_sweep.c */
-    bool validating; /* flow/validate.c: one round at a time */
-    uint64_t lost;   /* how often a process we talk to has gone away: see run_interrupted */
+    bool judging;          /* a fiber judges certificates by the policies: policies_sweep.c */
+    bool validating;       /* flow/validate.c: one round at a time */
+    const char *https;     /* where the UI listens; on an appliance image */
+    uint64_t start_record; /* audit record of this start; proof.c */
+    char unproven[200];    /* why the version that runs is not proven healthy yet; "" when it is */
+    uint64_t web_lost;     /* how often web has gone away */
+    uint64_t lost;         /* how often a process we talk to has gone away: see run_interrupted */
 };
 
 #define KEY_TIMEOUT_MS 30000

@@ -78,6 +78,21 @@ static const char *or_null(const char *text)
     return text[0] ? text : NULL;
 }
 
+static uint64_t commit_of(const json_t *all, const char *slot)
+{
+    uint64_t n = 0;
+
+    (void)parse_u64(slot_member(all, slot, "commit"), 0, UINT64_MAX, &n, NULL);
+    return n;
+}
+
+/* It was started, or could not be: an update that waits for its first start is none of that. */
+static bool failed_since_installed(const json_t *all, const char *slot)
+{
+    return slot_member(all, slot, "why")[0] || slot_member(all, slot, "error")[0] ||
+           str_eq(slot_member(all, slot, "tries"), "0");
+}
+
 static json_t *slot_of(const json_t *all, const char *slot)
 {
     json_t *o = json_object();
@@ -90,6 +105,9 @@ static json_t *slot_of(const json_t *all, const char *slot)
     json_put_bool(o, "healthy", running && str_eq(json_str(all, "healthy"), "true"));
     json_put_bool(o, "complete", !str_eq(slot_member(all, slot, "commit"), "0"));
     json_put_bool(o, "blessed", str_eq(slot_member(all, slot, "blessed"), "true"));
+    json_put_bool(o, "failed",
+                  !running && commit_of(all, slot) > commit_of(all, json_str(all, "running")) &&
+                      failed_since_installed(all, slot));
     put_number(o, "tries", slot_member(all, slot, "tries"));
     json_put_str(o, "version", or_null(slot_member(all, slot, "version")));
     if (parse_i64(slot_member(all, slot, "built"), 0, INT64_MAX, &built, NULL) == 0)
@@ -104,6 +122,52 @@ static json_t *slot_of(const json_t *all, const char *slot)
     return o;
 }
 
+static const json_t *slot_that(const json_t *facts, bool runs)
+{
+    const json_t *slots = json_object_get(facts, "slots");
+
+    for (size_t i = 0; i < json_array_size(slots); i++)
+        if (json_bool(json_array_get(slots, i), "running") == runs)
+            return json_array_get(slots, i);
+    return NULL;
+}
+
+bool machine_running_is(const json_t *facts, const char *member)
+{
+    return json_bool(slot_that(facts, true), member);
+}
+
+bool machine_has_fallback(const json_t *facts)
+{
+    const json_t *other = slot_that(facts, false);
+
+    return json_bool(other, "complete") && json_int(other, "tries") > 0 &&
+           !json_str(other, "error")[0];
+}
+
+bool machine_fell_back(const json_t *facts)
+{
+    return json_bool(slot_that(facts, false), "failed");
+}
+
+char *machine_last_start(const json_t *facts)
+{
+    const json_t *run = slot_that(facts, true), *other = slot_that(facts, false);
+    const char *version = json_str(run, "version");
+
+    if (!run)
+        return xstrdup("no slot runs: the machine is in rescue");
+    if (!json_bool(other, "failed"))
+        return xasprintf("version %s runs from slot %s", version, json_str(run, "name"));
+    const char *why = json_str(other, "why")[0] ? json_str(other, "why") : json_str(other, "error");
+    return xasprintf(
+        "fell back to version %s in slot %s: version %s in slot %s was installed later, "
+        "but %s",
+        version, json_str(run, "name"),
+        json_str(other, "version")[0] ? json_str(other, "version") : "unknown",
+        json_str(other, "name"), why[0] ? why : "was not started");
+}
+
 static int put_slots(struct core *core, json_t *facts, struct err *e)
 {
     static const char *const names[] = {"a", "b"};
@@ -112,6 +176,8 @@ static int put_slots(struct core *core, json_t *facts, struct err *e)
     json_t *slots = json_array();
 
     json_put_take(facts, "slots", slots);
+    json_put_bool(facts, "fell_back", false);
+    json_put_str(facts, "last_start", NULL);
     if (!core->sys)
         return 0;
     if (machine_slots(core, &all, e) < 0)
@@ -119,6 +185,10 @@ static int put_slots(struct core *core, json_t *facts, struct err *e)
     json_put_str(facts, "board", json_str(all, "board"));
     for (size_t i = 0; i < COUNT(names); i++)
         json_array_append_new(slots, slot_of(all, names[i]));
+    OWN(own_mem)
+    char *told = machine_last_start(facts);
+    json_put_bool(facts, "fell_back", machine_fell_back(facts));
+    json_put_str(facts, "last_start", told);
     return 0;
 }
 

@@ -12,4 +12,12 @@ int machine_demand(const struct core *core, struct err *e);
 int machine_facts(struct core *core, json_t **out, struct err *e);
 /* What certkeep-update knows of the slots: {"step", "running", "slot.a.tries": ...}, texts all. */
 int machine_slots(struct core *core, json_t **out, struct err *e);
+/* Of the facts: a member of the slot that runs. */
+bool machine_running_is(const json_t *facts, const char *member);
+/* Whether another slot holds a system that may be started. */
+bool machine_has_fallback(const json_t *facts);
+/* Whether a version was installed later than the one that runs, and did not prove healthy. */
+bool machine_fell_back(const json_t *facts);
+/* What happened at the last start of the machine, in words; malloc'ed. */
+char *machine_last_start(const json_t *facts);
 int machine_act(struct core *core, enum machine_act act, const char *text, struct err *e);

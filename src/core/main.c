@@ -19,17 +19,18 @@
 #include "src/core/flow/jobs.h"
 #include "src/core/flow/schedule.h"
 #include "src/core/policies.h"
+#include "src/core/proof.h"
 #include "src/core/serve.h"
 #include "src/core/setup.h"
 #include "src/sandbox/confine.h"
 
 static struct core core;
 
-static int options(int argc, char **argv, const char **state, bool *machine, struct err *e)
+static int options(int argc, char **argv, const char **state, struct err *e)
 {
     static const struct option known[] = {{"state", required_argument, NULL, 's'},
                                           {"public", required_argument, NULL, 'p'},
-                                          {"machine", no_argument, NULL, 'm'},
+                                          {"machine", required_argument, NULL, 'm'},
                                           {"debug", no_argument, NULL, 'd'},
 #ifdef CERTKEEP_TEST
                                           {"fault", required_argument, NULL, 'f'},
@@ -42,14 +43,15 @@ static int options(int argc, char **argv, const char **state, bool *machine, str
         else if (c == 'p')
             core.public_dir = optarg;
         else if (c == 'm')
-            *machine = true;
+            core.https = optarg;
         else if (c == 'd')
             debug = true;
         else if (c == 'f')
             core.fault_file = optarg;
         else
-            return err_set(e, ERR_INPUT,
-                           "usage: certkeep-core --state DIR --public DIR [--machine] [--debug]");
+            return err_set(
+                e, ERR_INPUT,
+                "usage: certkeep-core --state DIR --public DIR [--machine ADDR:PORT] [--debug]");
     }
     log_open("core", debug);
     if (*state == NULL || core.public_dir == NULL)
@@ -67,6 +69,8 @@ static void started_fiber(void *arg)
     struct msg_READY m = {.detail = appliance_state_name(core.state)};
     if (send_READY(core.parent, &m, &e) < 0)
         log_warn("ready", "error=%s", log_q(e.text));
+    if (core.sys)
+        proof_start(&core);
 }
 
 static int confine_core(const char *state, struct err *e)
@@ -84,8 +88,7 @@ static int start(int argc, char **argv, struct control *ctl, struct err *e)
 {
     static struct channel *peers[5];
     const char *state = NULL;
-    bool machine = false;
-    if (options(argc, argv, &state, &machine, e) < 0)
+    if (options(argc, argv, &state, e) < 0)
         return -1;
     core.loop = loop_new();
     core.started_at = now_s();
@@ -96,7 +99,7 @@ static int start(int argc, char **argv, struct control *ctl, struct err *e)
     peers[0] = core.web;
     peers[1] = core.key;
     peers[2] = core.ca;
-    if (machine)
+    if (core.https)
         peers[3] = core.sys =
             channel_new(core.loop, PROC_CORE, PROC_SYS, 0, -1, &sys_events, &core);
     *ctl = (struct control){.peers = peers, .loop = core.loop, .other = serve_parent, .arg = &core};

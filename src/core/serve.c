@@ -57,6 +57,7 @@ static void on_web_closed(struct channel *c, const struct err *why, void *arg)
     struct core *core = arg;
     (void)c;
     (void)why;
+    core->web_lost++;
     events_web_gone(core->events);
 }
 

@@ -22,5 +22,6 @@ enum machine_act {
     MACHINE_TIME,      /* the settings of the clock were written: take them up */
     MACHINE_HOST_NAME, /* text: the name */
     MACHINE_RESET,     /* back to the state of delivery */
+    MACHINE_STAY, /* no restart for want of health: it could not help, or a person is awaited */
     MACHINE_ACTS
 };

@@ -156,8 +156,8 @@ static bool set_policy(CURL *c, const struct http_request *q)
     SET(CURLOPT_URL, q->url);
     SET(CURLOPT_PROTOCOLS_STR, q->signed_object ? "http,https" : "https");
     SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    SET(CURLOPT_SSL_VERIFYPEER, 1L);
-    SET(CURLOPT_SSL_VERIFYHOST, 2L);
+    SET(CURLOPT_SSL_VERIFYPEER, q->key_sha256 ? 0L : 1L);
+    SET(CURLOPT_SSL_VERIFYHOST, q->key_sha256 ? 0L : 2L);
     SET(CURLOPT_FOLLOWLOCATION, 0L);
     SET(CURLOPT_NOSIGNAL, 1L);
     SET(CURLOPT_PROXY, q->proxy ? q->proxy : ""); /* "": not even the environment's */
@@ -165,6 +165,11 @@ static bool set_policy(CURL *c, const struct http_request *q)
     SET(CURLOPT_CONNECTTIMEOUT_MS, (long)(q->connect_ms ? q->connect_ms : HTTP_CONNECT_MS));
     SET(CURLOPT_TIMEOUT_MS, (long)(q->total_ms ? q->total_ms : HTTP_TOTAL_MS));
     SET(CURLOPT_USERAGENT, "certkeep");
+    if (q->key_sha256) {
+        OWN(own_mem)
+        char *pin = xasprintf("sha256//%s", q->key_sha256);
+        SET(CURLOPT_PINNEDPUBLICKEY, pin); /* copied */
+    }
     if (q->anchors && *q->anchors) {
         struct curl_blob pem = {(void *)q->anchors, strlen(q->anchors), CURL_BLOB_COPY};
         SET(CURLOPT_CAINFO_BLOB, &pem);

@@ -1,9 +1,9 @@
 /*
  * Outgoing HTTPS over libcurl; plain HTTP only for objects that are signed. Always: TLS 1.2 or
- * newer, certificate and host name checked, no redirects, no cookies, no proxy from the
- * environment, a limit on time and on the size of the answer. Any HTTP status is an answer (0 is
- * returned); the caller judges it. Errors say what failed: the name, the connection, the server's
- * certificate, time or size.
+ * newer, certificate and host name checked (or the server's key compared with a known one), no
+ * redirects, no cookies, no proxy from the environment, a limit on time and on the size of the
+ * answer. Any HTTP status is an answer (0 is returned); the caller judges it. Errors say what
+ * failed: the name, the connection, the server's certificate, time or size.
  *
  * In a fiber http_perform yields until the answer is there; on the main stack it blocks.
  */
@@ -27,6 +27,7 @@ struct http_request {
     struct blob body;           /* of POST */
     size_t max_body;            /* 0: HTTP_BODY_MAX */
     const char *anchors;        /* PEM; NULL or "": the system's trust anchors */
+    const char *key_sha256;     /* Base64: the server is known by its public key instead; or NULL */
     const char *proxy;          /* URL, or NULL: none */
     uint32_t connect_ms;        /* 0: HTTP_CONNECT_MS */
     uint32_t total_ms;          /* 0: HTTP_TOTAL_MS */

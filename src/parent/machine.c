@@ -94,8 +94,31 @@ static int updater_start(struct child *sys, const struct msg_UPDATER_RUN *want, 
         become(argv, want->fd, process_uid(PROC_SYS), self);
     if (pid < 0)
         return err_sys(e, "fork");
-    p->updater = (struct updater){.pid = pid, .asked_by = sys->pid, .request = request};
+    p->updater =
+        (struct updater){.pid = pid, .step = want->step, .asked_by = sys->pid, .request = request};
     return 0;
+}
+
+static void stay(struct parent *p)
+{
+    watch_free(TAKE(p->prove));
+}
+
+static void on_unproven(void *arg)
+{
+    struct parent *p = arg;
+
+    log_error("machine.unproven", "after_s=%u do=restart", (unsigned)(p->prove_ms / 1000));
+    printf("this version did not prove healthy in %u s: restarting\n",
+           (unsigned)(p->prove_ms / 1000));
+    fflush(stdout);
+    p->restart = true;
+    supervise_stop(p);
+}
+
+void machine_expect_proof(struct parent *p)
+{
+    p->prove = loop_timer(p->loop, p->prove_ms, on_unproven, p);
 }
 
 bool updater_ended(struct parent *p, pid_t pid, int status)
@@ -107,6 +130,8 @@ bool updater_ended(struct parent *p, pid_t pid, int status)
     if (pid != p->updater.pid)
         return false;
     p->updater.pid = 0;
+    if (p->updater.step == UPDATE_BLESS && status == 0)
+        stay(p);
     /* A sys process started since then has not asked. */
     if (sys->pid == p->updater.asked_by &&
         reply_UPDATER_ENDED(sys->control, p->updater.request, &ended, &e) < 0)
@@ -135,12 +160,21 @@ static int do_power_off(struct parent *p, const char *text, struct err *e)
     return power(p, false);
 }
 
+static int do_stay(struct parent *p, const char *text, struct err *e)
+{
+    (void)text;
+    (void)e;
+    stay(p);
+    return 0;
+}
+
 static const struct {
     const char *name;
     int (*run)(struct parent *p, const char *text, struct err *e);
 } acts[MACHINE_ACTS] = {
     [MACHINE_RESTART] = {"restart", do_restart},
     [MACHINE_POWER_OFF] = {"power off", do_power_off},
+    [MACHINE_STAY] = {"stay", do_stay},
 };
 
 static int act(struct parent *p, const struct msg_MACHINE *want, struct err *e)

@@ -16,12 +16,15 @@ struct msg;
 /* The certkeep-update that runs; pid 0: none. */
 struct updater {
     pid_t pid;
+    uint32_t step;    /* enum update_step */
     pid_t asked_by;   /* the sys process that waits for it */
     uint32_t request; /* its request */
 };
 
 /* Gives the slot partitions to the user of sys. */
 int machine_prepare(const struct parent *p, struct err *e);
+/* Restarts the machine unless the slot is blessed, or sys says MACHINE_STAY, in time. */
+void machine_expect_proof(struct parent *p);
 void machine_message(struct child *sys, struct msg *m);
 /* A process ended that is none of ours; true when it was the updater. */
 bool updater_ended(struct parent *p, pid_t pid, int status);

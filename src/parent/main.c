@@ -27,9 +27,11 @@
 static const char usage[] =
     "certkeep-parent --state DIR --listen-https ADDR:PORT [--listen-http01 ADDR:PORT]\n"
     "                [--bin DIR] [--static DIR] [--module URI] [--debug]\n"
-    "                [--board NAME [--slots DIR] [--trust FILE] (of an appliance image)]\n";
+    "                [--board NAME [--slots DIR] [--trust FILE] [--prove-within SECONDS] (of an "
+    "appliance image)]\n";
 
 #define RESTART_AFTER_S 30
+#define PROVE_WITHIN_S "300"
 
 static struct parent parent;
 
@@ -111,12 +113,14 @@ static int parse_args(struct parent *p, int argc, char **argv, const char *where
         {"board", required_argument, NULL, 'o'},
         {"slots", required_argument, NULL, 'p'},
         {"trust", required_argument, NULL, 't'},
+        {"prove-within", required_argument, NULL, 'v'},
         {"debug", no_argument, NULL, 'd'},
 #ifdef CERTKEEP_TEST
         {"fault", required_argument, NULL, 'f'},
 #endif
         {},
     };
+    const char *within = PROVE_WITHIN_S;
     const char **const texts[] = {
         ['s'] = &p->state,
         ['l'] = &where[LISTEN_HTTPS],
@@ -127,8 +131,10 @@ static int parse_args(struct parent *p, int argc, char **argv, const char *where
         ['o'] = &p->board,
         ['p'] = &p->slots,
         ['t'] = &p->trust,
+        ['v'] = &within,
         ['f'] = &p->fault,
     };
+    uint32_t prove_s;
     int o;
 
     p->bin = "/usr/lib/certkeep";
@@ -144,6 +150,10 @@ static int parse_args(struct parent *p, int argc, char **argv, const char *where
         else
             return err_set(e, ERR_INPUT, "usage: %s", usage);
     }
+    if (parse_u32(within, 1, 86400, &prove_s, e) < 0)
+        return err_wrap(e, "--prove-within");
+    p->prove_ms = (uint64_t)prove_s * 1000;
+    p->https = where[LISTEN_HTTPS];
     if (optind != argc || !p->state || p->state[0] != '/' || !where[LISTEN_HTTPS])
         return err_set(e, ERR_INPUT, "--state (an absolute path) and --listen-https are needed\n%s",
                        usage);
@@ -222,6 +232,7 @@ static void release(struct parent *p)
     watch_free(p->on_term);
     watch_free(p->on_int);
     watch_free(p->stop_timer);
+    watch_free(p->prove);
     loop_free(p->loop);
 }
 

@@ -11,7 +11,6 @@
 #include "src/base/loop.h"
 #include "src/ipc/channel.h"
 #include "src/parent/dhcp.h"
-#include "src/parent/health.h"
 #include "src/parent/machine.h"
 #include "src/parent/power.h"
 
@@ -49,12 +48,14 @@ struct parent {
 
     const char *board; /* of this appliance image; NULL: it is none, and sys is not started */
     const char *slots, *trust; /* for the updater */
+    const char *https;         /* where the UI listens */
+    uint64_t prove_ms;         /* so long it may take until the slot is blessed */
+    struct watch *prove;       /* timer; NULL: blessed, or it need not be */
     struct updater updater;
 
     bool first; /* the machine's first program; what follows is its alone */
     struct console *console;
     struct dhcp dhcp;
-    struct health health;
     struct power_button buttons[POWER_BUTTONS_MAX];
     bool restart; /* after the stop: restart the machine instead of switching it off */
 };

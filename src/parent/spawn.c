@@ -88,7 +88,7 @@ static void build_args(const struct child *c, struct args *a)
         sub_folder(a, "--public", p->state, "public");
         arg(a, "--fault", p->fault);
         if (p->board)
-            a->v[a->n++] = xstrdup("--machine");
+            arg(a, "--machine", p->https);
     } else if (c->process == PROC_SYS) {
         arg(a, "--board", p->board);
     } else if (c->process == PROC_WEB) {
@@ -131,7 +131,6 @@ static void on_message(struct channel *ch, struct msg *m, void *arg_child)
             log_info("process.ready", "process=%s instance=%u pid=%d detail=%s",
                      process_name(c->process), c->instance, (int)c->pid, log_q(ready.detail));
             c->ready = true;
-            health_ready(c->parent);
         }
         break;
     case MSG_CONSOLE:

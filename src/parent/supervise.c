@@ -131,6 +131,8 @@ static void start_again_later(struct child *c)
 
 void supervise_start(struct parent *p)
 {
+    if (p->board)
+        machine_expect_proof(p);
     for (size_t i = 0; i < COUNT(start_order); i++)
         if (start_order[i] != PROC_SYS || p->board)
             start(&p->children[start_order[i]]);
@@ -221,7 +223,7 @@ static void reaped(struct parent *p, pid_t pid, int status)
     struct child *c = child_of(p, pid);
 
     if (!c) {
-        if (!health_ended(p, pid, status) && !updater_ended(p, pid, status))
+        if (!updater_ended(p, pid, status))
             dhcp_ended(p, pid, status);
         return;
     }

@@ -2,7 +2,7 @@
 import contextlib
 
 from appliance import Appliance
-from firmware import BOARD, World, sign
+from firmware import BOARD, Control, World, sign
 
 
 class Machine(World):
@@ -29,3 +29,18 @@ class Machine(World):
             yield a
         for words in ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error:"):
             assert words not in a.log_text(), a.log_text()[a.log_text().index(words):][:3000]
+
+    def blessed(self, slot):
+        """Read from the disk: the updater serves one caller at a time."""
+        return Control((self.disk / "control").read_bytes()).slot(slot)[2] == 1
+
+    def install(self, version, **more):
+        """The whole update from slot a into slot b, without an appliance; slot a stays the one that runs."""
+        self.update("bless")
+        self.upload(self.bundle(f"{version}.bundle", version=version, **more))
+        self.update("commit")
+
+    def older_other(self):
+        """Slot b holds an older system that may be started; slot a is new and has had one of its three starts."""
+        self.install("0.9")
+        self.change_control(lambda c: c.put("a", commit=3, tries=2, blessed=0))

@@ -70,17 +70,17 @@ def test_kernel_is_locked_down_and_loads_nothing_more(direct):
 
 
 def test_processes_are_few_and_all_ready(direct, figure):
-    for name in ("key", "core", "ca", "web"):
+    for name in ("key", "sys", "core", "ca", "web"):
         direct.wait_line(rf"process\.ready process={name} ")
     direct.wait_line(r"dhcp\.started pid=\d+")
     started = set(re.findall(r"process\.started process=(\w+)", direct.text()))
     figure("processes when idle", len(started) + 2, "parent, dhcpcd and " + ", ".join(sorted(started)))
-    assert started == {"key", "core", "ca", "web"}
+    assert started == {"key", "sys", "core", "ca", "web"}
     assert not re.search(r"process\.died|dhcp\.ended|Landlock ABI", direct.text())
 
 
 def test_power_button_switches_off_cleanly_and_the_state_is_kept(direct):
-    direct.wait_line(r"health\.blessed")
+    direct.wait_line(r"proof\.proven")
     direct.command("system_powerdown")
     direct.wait_line(r"^switched off$")
     assert direct.wait_end() == 0
