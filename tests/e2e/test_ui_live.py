@@ -17,7 +17,17 @@ pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory):
+def own_network():
+    """Chromium breaks off what it loads when an interface comes or goes, as those of other tests' machines do."""
+    with open("/proc/thread-self/ns/net") as before:
+        os.unshare(os.CLONE_NEWNET)
+        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+        yield
+        os.setns(before.fileno(), os.CLONE_NEWNET)
+
+
+@pytest.fixture(scope="module")
+def environment(own_network, tmp_path_factory):
     """For the tests in the browser: where to go, who to be, and what the world is like."""
     with running_pebble(tmp_path_factory.mktemp("pebble"), port=PEBBLE) as trust, Host(HOST) as host, Appliance() as a:
         a.set_up(names=["localhost", a.address])
