@@ -122,8 +122,9 @@ int db_open_with(const char *dir, struct db_options options, struct db **out, st
     db->lock_fd = -1;
     if (mkdir(dir, 0700) < 0 && errno != EEXIST)
         return err_sys(e, dir);
-    if (lock_dir(dir, &db->lock_fd, e) < 0 || env_open(db, dir, options.map_bytes, e) < 0 ||
-        dbis_open(db, e) < 0 || layouts_open(db, options.tables, e) < 0 || migrate(db, e) < 0)
+    if (lock_dir(dir, &db->lock_fd, e) < 0 || store_create(dir, options.map_bytes, e) < 0 ||
+        env_open(db, dir, options.map_bytes, e) < 0 || dbis_open(db, e) < 0 ||
+        layouts_open(db, options.tables, e) < 0 || migrate(db, e) < 0)
         return err_wrap(e, "store");
     *out = TAKE(db);
     return 0;

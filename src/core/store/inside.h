@@ -76,6 +76,10 @@ int store_err(struct err *e, int rc, const char *what);      /* returns -1 */
 DEFINE_OWN(MDB_cursor *, cursor, mdb_cursor_close)
 DEFINE_OWN(struct db *, db, db_close)
 
+/* create.c: makes the data file of a folder that has none; a power cut leaves none or a whole one
+ */
+int store_create(const char *dir, size_t map_bytes, struct err *e);
+
 /* group.c: see db_group_commits in store.h */
 /* The open LMDB transaction of the group, begun when there is none. */
 int group_join(struct db *db, MDB_txn **parent, struct err *e);

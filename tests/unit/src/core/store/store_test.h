@@ -35,7 +35,7 @@ struct temp {
 
 static inline void temp_remove(const char *dir)
 {
-    static const char *const files[] = {"data.mdb", "lock.mdb", "lock"};
+    static const char *const files[] = {"data.mdb", "data.new", "lock.mdb", "lock"};
 
     for (size_t i = 0; i < COUNT(files); i++) {
         OWN(own_mem)
