@@ -73,7 +73,7 @@ DOUBLES := $(patsubst tests/%.c,$(OUT)/tests/%,$(shell find tests/doubles tests/
 TOOLS   := $(patsubst tools/%.c,$(OUT)/tools/%,$(wildcard tools/*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
-.PHONY: all bins tests doubles fuzzers tools analyze
+.PHONY: all bins tests doubles fuzzers tools image-tests analyze
 all: bins
 bins: $(BINS)
 tests: $(TESTS)
@@ -130,6 +130,11 @@ $(foreach d,crypto/firmware src/rescue $(FIRMWARE:%=src/%),$(eval $(call firmwar
 $(OUT)/tests/doubles/firmware_%: $(OUT)/obj/tests/doubles/firmware_%.o $(FIRMWARE_LIBS)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< -Wl,--start-group $(FIRMWARE_LIBS) -Wl,--end-group $(MBEDTLS)
+# What the tests of the image run on the image file: the verifier of stage-0 and the updater.
+$(OUT)/tests/image/%: $(OUT)/obj/tests/image/%.o $(FIRMWARE_LIBS)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@ $< -Wl,--start-group $(FIRMWARE_LIBS) -Wl,--end-group $(MBEDTLS)
+image-tests: $(patsubst tests/%.c,$(OUT)/tests/%,$(wildcard tests/image/*.c))
 $(OUT)/fuzz/fuzz_firmware_%: $(OUT)/obj/tests/fuzz/fuzz_firmware_%.o $(FIRMWARE_LIBS)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -fsanitize=fuzzer,address,undefined -o $@ $< -Wl,--start-group $(FIRMWARE_LIBS) -Wl,--end-group $(MBEDTLS)
@@ -177,7 +182,7 @@ format:
 
 else # outside the build root: the same target, inside it
 
-TARGETS := all bins tests doubles fuzzers tools analyze check asan fuzz lint run bench web format interop
+TARGETS := all bins tests doubles fuzzers tools image-tests analyze check asan fuzz lint run bench web format interop
 .PHONY: $(TARGETS)
 all: ;@board/common/buildroot.sh run make -j$(JOBS) $(PASS) all
 $(filter-out all,$(TARGETS)): ;@board/common/buildroot.sh run make -j$(JOBS) $(PASS) $@
@@ -210,6 +215,7 @@ vm:
 	@[ -n "$$(ls build/images/*.raw 2>/dev/null)" ] || $(MAKE) image
 	$(IMAGE_ROOT) board/common/vm.py --port $(or $(UI_PORT),8443) --http-port $(or $(HTTP_PORT),8080) $(if $(DIRECT),--direct) $(if $(KVM),--kvm)
 check-image: image
+	@board/common/buildroot.sh run make -j$(JOBS) MODE=dev image-tests
 	$(IMAGE_ROOT) tests/image/run.sh
 reproduce:
 	board/common/reproduce.sh

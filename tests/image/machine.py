@@ -96,6 +96,15 @@ class Machine:
     def wait_end(self, seconds=60):
         return self.process.wait(seconds)
 
+    def wait_end_or_line(self, pattern, seconds=120):
+        """Waits until QEMU ends, as it does when the machine restarts, or the line is there."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if self.process.poll() is not None or re.search(pattern, self.text()):
+                return
+            time.sleep(0.05)
+        raise AssertionError(f"neither an end nor {pattern!r} within {seconds} s:\n{self.text()[-4000:]}")
+
     def command(self, text):
         """One command of QEMU's monitor."""
         with socket.socket(socket.AF_UNIX) as s:
