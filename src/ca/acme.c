@@ -90,10 +90,5 @@ static int revoke_cert(struct ca_job *job, struct ca_result *out, struct err *e)
     return 0;
 }
 
-const struct connector connector_acme = {.test = test,
-                                         .enroll = enroll,
-                                         .poll = poll,
-                                         .cancel = cancel,
-                                         .revoke = revoke_cert,
-                                         .requests_per_s = 20,
-                                         .burst = 60};
+const struct connector connector_acme = {
+    .test = test, .enroll = enroll, .poll = poll, .cancel = cancel, .revoke = revoke_cert};

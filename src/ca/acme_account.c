@@ -5,27 +5,10 @@
 #include "src/base/enc.h"
 #include "src/base/own.h"
 #include "src/ca/acme_client.h"
+#include "src/ca/memory.h"
 
 #define MEMORY_VERSION 1
 #define TOKENS_MAX ACME_AUTHZ_MAX
-
-static void put_text(struct buf *out, const char *text)
-{
-    const size_t n = strlen(text);
-
-    buf_add_u16(out, (uint16_t)n);
-    buf_add(out, text, n);
-}
-
-static char *get_text(struct reader *r, size_t max)
-{
-    const uint16_t n = read_u16(r);
-    const struct blob b = read_bytes(r, n);
-
-    if (!r->failed && (n > max || (n > 0 && !text_clean(b.p, n, ""))))
-        r->failed = true;
-    return r->failed ? NULL : xstrndup(n ? b.p : "", n);
-}
 
 int acme_memory_decode(struct blob in, struct acme_memory *out, struct err *e)
 {
@@ -34,8 +17,8 @@ int acme_memory_decode(struct blob in, struct acme_memory *out, struct err *e)
 
     if (in.n > 0) {
         r.failed = read_u8(&r) != MEMORY_VERSION || r.failed;
-        m.directory = get_text(&r, 2048);
-        m.account = get_text(&r, ACME_URL_MAX);
+        m.directory = memory_get_text(&r, 2048);
+        m.account = memory_get_text(&r, ACME_URL_MAX);
     }
     if (!reader_done(&r)) {
         acme_memory_free(&m);
@@ -49,8 +32,8 @@ int acme_memory_decode(struct blob in, struct acme_memory *out, struct err *e)
 void acme_memory_encode(const struct acme_memory *m, struct buf *out)
 {
     buf_add_u8(out, MEMORY_VERSION);
-    put_text(out, m->directory);
-    put_text(out, m->account);
+    memory_put_text(out, m->directory);
+    memory_put_text(out, m->account);
 }
 
 void acme_memory_free(struct acme_memory *m)
@@ -67,12 +50,12 @@ int acme_placed_decode(struct blob in, struct acme_placed *out, struct err *e)
 
     if (in.n > 0) {
         r.failed = read_u8(&r) != MEMORY_VERSION || r.failed;
-        p.url = get_text(&r, ACME_URL_MAX);
+        p.url = memory_get_text(&r, ACME_URL_MAX);
         const uint16_t n = read_u16(&r);
         r.failed = r.failed || n > TOKENS_MAX;
         for (uint16_t i = 0; i < n && !r.failed; i++) {
             OWN(own_mem)
-            char *token = get_text(&r, ACME_TOKEN_MAX);
+            char *token = memory_get_text(&r, ACME_TOKEN_MAX);
             if (token)
                 strs_add(&p.tokens, token);
         }
@@ -88,10 +71,10 @@ int acme_placed_decode(struct blob in, struct acme_placed *out, struct err *e)
 void acme_placed_encode(const struct acme_placed *p, struct buf *out)
 {
     buf_add_u8(out, MEMORY_VERSION);
-    put_text(out, p->url);
+    memory_put_text(out, p->url);
     buf_add_u16(out, (uint16_t)p->tokens.n);
     for (size_t i = 0; i < p->tokens.n; i++)
-        put_text(out, p->tokens.v[i]);
+        memory_put_text(out, p->tokens.v[i]);
 }
 
 void acme_placed_free(struct acme_placed *p)

@@ -35,8 +35,7 @@ static int refused(struct acme *a, const struct http_response *r, struct err *e)
 static int ask(struct acme *a, const char *method, const char *url, struct http_response *out,
                struct err *e)
 {
-    const struct http_request q = {
-        .method = method, .url = url, .max_body = ACME_ANSWER_MAX, .anchors = a->s->trust};
+    const struct http_request q = {.method = method, .url = url, .max_body = ACME_ANSWER_MAX};
 
     return ca_http(a->job, &q, out, e);
 }
@@ -107,8 +106,7 @@ static int post_once(struct acme *a, const char *url, struct blob payload,
                                    .url = url,
                                    .headers = headers,
                                    .body = buf_blob(&body),
-                                   .max_body = ACME_ANSWER_MAX,
-                                   .anchors = a->s->trust};
+                                   .max_body = ACME_ANSWER_MAX};
     if (ca_http(a->job, &q, out, e) < 0)
         return -1;
     keep_nonce(a, out);

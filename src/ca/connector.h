@@ -29,7 +29,7 @@ struct ca_job {
     struct bytes memory; /* of the connector */
     const char *order;   /* id; "" in a test */
     struct bytes order_memory;
-    struct blob csr; /* enroll, poll */
+    struct blob csr; /* enroll, poll, cancel */
     struct csr_info request;
     const char *profile; /* enroll */
     uint32_t validity_days;
@@ -37,6 +37,7 @@ struct ca_job {
     struct blob cert;     /* revoke: DER */
     uint32_t reason;      /* RFC 5280, 5.3.1 */
     const char *comments;
+    bool line_failed; /* by ca_http or ca_unusable: nobody judged the request */
 };
 
 struct ca_result {
@@ -53,10 +54,9 @@ struct connector {
     int (*poll)(struct ca_job *job, struct ca_result *out, struct err *e);
     int (*cancel)(struct ca_job *job, struct ca_result *out, struct err *e); /* NULL: not offered */
     int (*revoke)(struct ca_job *job, struct ca_result *out, struct err *e); /* NULL: not offered */
-    unsigned requests_per_s, burst; /* HTTPS requests to one CA */
 };
 /* connector_local, connector_acme, ... */
-#define CONNECTOR(name, title, ca_type, help, members, keys)                                       \
+#define CONNECTOR(name, title, ca_type, help, reasons, members, keys)                              \
     extern const struct connector connector_##name;
 #include "src/model/connectors.def"
 #undef CONNECTOR
@@ -69,9 +69,16 @@ void ca_evidence(const struct ca_job *job, const char *step, const char *state, 
                  ...) __attribute__((format(printf, 4, 5)));
 /* Answers http-01 on port 80 (RFC 8555, 8.3) until called with an empty answer. */
 int ca_publish(struct ca_job *job, const char *token, const char *answer, struct err *e);
-/* One HTTPS request, inside the connector's rate limit. */
+/*
+ * One HTTPS request: inside the connector's rate limit, through its proxy, under its trust anchors.
+ * A failure of the line (TLS, an answer too large) never ends an order: run.c makes it one to try
+ * again. So it does with what ca_unusable says.
+ */
 int ca_http(struct ca_job *job, const struct http_request *q, struct http_response *out,
             struct err *e);
+/* The CA answered what makes no sense (ERR_REMOTE): a proxy's page, a cut text. Returns -1. */
+int ca_unusable(struct ca_job *job, struct err *e, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 /* A token key by its role in connectors.def: as a handle that signs for one purpose, or one
  * signature. */
 EVP_PKEY *ca_key(const struct ca_job *job, const char *role, uint32_t purpose, struct err *e);

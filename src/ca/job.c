@@ -85,6 +85,7 @@ static int decode(const struct msg *in, struct ca_job *job, struct head *h, stru
             return -1;
         *h = HEAD(cancel);
         ORDER_HEAD(*h, cancel);
+        job->csr = cancel.csr;
         return 0;
     case MSG_CA_ENROLL:
         return decode_enroll(in, job, h, e);

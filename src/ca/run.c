@@ -14,16 +14,18 @@
 #include "src/base/own.h"
 #include "src/ca/ca.h"
 #include "src/ca/job.h"
+#include "src/ca/line.h"
 #include "src/ca/status.h"
 
 #define CALL_MS 15000
 #define REQUESTS_MAX 256
+#define BURST 3 /* seconds' worth of requests that may go at once */
 
 static const struct {
     const char *name;
     const struct connector *connector;
 } connectors[] = {
-#define CONNECTOR(name, title, ca_type, help, members, keys) {#name, &connector_##name},
+#define CONNECTOR(name, title, ca_type, help, reasons, members, keys) {#name, &connector_##name},
 #include "src/model/connectors.def"
 #undef CONNECTOR
 };
@@ -128,9 +130,23 @@ static int run_connector(const struct request *q, struct ca_job *job, const stru
     OWN(result_free)
     struct ca_result r = {.chain = BUF(CHAIN_MAX_CERTS * CERT_MAX_BYTES)};
 
+    if (!op && q->msg.type == MSG_CA_CANCEL) {
+        r.state = ORDER_CANCELLED;
+        snprintf(r.detail, sizeof(r.detail),
+                 "cancelled here; %s has no way to cancel an order, and may still issue it",
+                 job->kind->title);
+        return send_result(q, job, &r, e);
+    }
     if (!op)
         return err_set(e, ERR_CONFLICT, "%s does not offer this operation", job->kind->title);
-    if (run_alone(q, op, job, &r, e) < 0 || finish_chain(job, &r, e) < 0) {
+    if (run_alone(q, op, job, &r, e) < 0) {
+        if (job->line_failed && q->msg.type != MSG_CA_TEST &&
+            (e->code == ERR_CRYPTO || e->code == ERR_REMOTE))
+            e->code = ERR_NETWORK; /* nobody judged the request: later */
+        job_redact(job, e->text);
+        return -1;
+    }
+    if (finish_chain(job, &r, e) < 0) {
         job_redact(job, e->text);
         return -1;
     }
@@ -254,11 +270,34 @@ int ca_publish(struct ca_job *job, const char *token, const char *answer, struct
 int ca_http(struct ca_job *job, const struct http_request *q, struct http_response *out,
             struct err *e)
 {
-    const struct connector *c = job->connector_code;
-    const uint64_t wait_ms =
-        limits_take(&job->ca->limits, job->connector, c->requests_per_s, c->burst);
+    OWN(line_free)
+    struct line line = {0};
+    struct http_request sent = *q;
 
+    job->line_failed = false;
+    line_of(job, &line);
+    const uint64_t wait_ms =
+        limits_take(&job->ca->limits, job->connector, line.per_s, line.per_s * BURST);
     if (wait_ms > 0)
         fiber_sleep(job->ca->loop, wait_ms);
-    return http_perform(job->ca->http, q, out, e);
+    sent.anchors = line.trust;
+    sent.proxy = line.proxy;
+    sent.proxy_user = line.user;
+    sent.proxy_password = line.password;
+    if (http_perform(job->ca->http, &sent, out, e) == 0)
+        return 0;
+    job->line_failed = true;
+    return -1;
+}
+
+int ca_unusable(struct ca_job *job, struct err *e, const char *fmt, ...)
+{
+    char text[ERR_TEXT_BYTES];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    job->line_failed = true;
+    return err_set(e, ERR_REMOTE, "%s", text);
 }

@@ -7,7 +7,7 @@
 #include "src/model/as_fields.h"
 #define KEY(role, alg, purposes) {role, alg, purposes},
 /* A function each, for the typedef that the field macros take offsets in. */
-#define CONNECTOR(name, title, ca_type, help, members, keys)                                       \
+#define CONNECTOR(name, title, ca_type, help, reasons, members, keys)                              \
     static const struct connector_key name##_keys[] = {keys{NULL, 0, 0}};                          \
     static const struct fields *name##_fields(void)                                                \
     {                                                                                              \
@@ -21,8 +21,8 @@
 #undef KEY
 #include "src/model/as_end.h"
 
-#define CONNECTOR(name, title, ca_type, help, members, keys)                                       \
-    {#name, title, ca_type, help, name##_fields, name##_keys},
+#define CONNECTOR(name, title, ca_type, help, reasons, members, keys)                              \
+    {#name, title, ca_type, help, reasons, name##_fields, name##_keys},
 const struct connector_kind connector_kinds[] = {
 #include "src/model/connectors.def"
 };

@@ -13,7 +13,7 @@
 
 #define KEY(role, alg, purposes)
 #include "src/model/as_members.h"
-#define CONNECTOR(name, title, ca_type, help, members, keys)                                       \
+#define CONNECTOR(name, title, ca_type, help, reasons, members, keys)                              \
     struct name##_settings {                                                                       \
         members                                                                                    \
     };
@@ -21,6 +21,10 @@
 #undef CONNECTOR
 #include "src/model/as_end.h"
 #undef KEY
+
+/* Reasons of RFC 5280, 5.3.1 a CA takes, as bits. */
+#define REASON(n) (1u << (n))
+#define REASONS_ALL (REASON(0) | REASON(1) | REASON(3) | REASON(4) | REASON(5) | REASON(9))
 
 struct connector_key {
     const char *role;
@@ -30,6 +34,7 @@ struct connector_key {
 
 struct connector_kind {
     const char *name, *title, *ca_type, *help;
+    uint32_t reasons;
     const struct fields *(*fields)(void);
     const struct connector_key *keys; /* ended by role NULL */
 };

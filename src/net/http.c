@@ -161,6 +161,10 @@ static bool set_policy(CURL *c, const struct http_request *q)
     SET(CURLOPT_FOLLOWLOCATION, 0L);
     SET(CURLOPT_NOSIGNAL, 1L);
     SET(CURLOPT_PROXY, q->proxy ? q->proxy : ""); /* "": not even the environment's */
+    SET(CURLOPT_NOPROXY, "");
+    SET(CURLOPT_PROXYUSERNAME, q->proxy_user);
+    SET(CURLOPT_PROXYPASSWORD, q->proxy_password);
+    SET(CURLOPT_PROXYAUTH, (long)CURLAUTH_BASIC);
     SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
     SET(CURLOPT_CONNECTTIMEOUT_MS, (long)(q->connect_ms ? q->connect_ms : HTTP_CONNECT_MS));
     SET(CURLOPT_TIMEOUT_MS, (long)(q->total_ms ? q->total_ms : HTTP_TOTAL_MS));
@@ -183,6 +187,8 @@ static bool set_request(CURL *c, const struct http_request *q, struct curl_slist
     bool ok = true;
 
     SET(CURLOPT_HTTPHEADER, headers);
+    SET(CURLOPT_FRESH_CONNECT, (long)q->once);
+    SET(CURLOPT_FORBID_REUSE, (long)q->once);
     if (str_eq(q->method, "HEAD"))
         SET(CURLOPT_NOBODY, 1L);
     if (str_eq(q->method, "POST")) {
@@ -262,12 +268,15 @@ int http_perform(struct http *h, const struct http_request *q, struct http_respo
     run(h, c, &t);
     curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &t.answer.status);
     if (t.result != CURLE_OK) {
-        long verify = 0;
+        long verify = 0, proxy = 0;
         curl_off_t connected_us = 0;
         curl_easy_getinfo(c, CURLINFO_SSL_VERIFYRESULT, &verify);
         curl_easy_getinfo(c, CURLINFO_APPCONNECT_TIME_T, &connected_us);
         http_response_free(&t.answer);
+        curl_easy_getinfo(c, CURLINFO_HTTP_CONNECTCODE, &proxy);
         why.code = (int)t.result;
+        why.proxy = q->proxy && *q->proxy ? q->proxy : NULL;
+        why.proxy_status = proxy;
         why.verify = verify;
         why.connected = connected_us > 0;
         why.too_large = t.too_large;

@@ -25,10 +25,13 @@ struct http_request {
     bool signed_object;         /* the answer proves itself by its signature: a CRL */
     const char *const *headers; /* "Name: value", NULL-ended; or NULL */
     struct blob body;           /* of POST */
+    bool once; /* never repeated by itself: libcurl sends again on a kept connection that was cut */
     size_t max_body;            /* 0: HTTP_BODY_MAX */
     const char *anchors;        /* PEM; NULL or "": the system's trust anchors */
     const char *key_sha256;     /* Base64: the server is known by its public key instead; or NULL */
-    const char *proxy;          /* URL, or NULL: none */
+    const char *proxy;          /* URL; NULL or "": none */
+    const char *proxy_user;     /* or NULL */
+    const char *proxy_password; /* or NULL; copied for the time of the request */
     uint32_t connect_ms;        /* 0: HTTP_CONNECT_MS */
     uint32_t total_ms;          /* 0: HTTP_TOTAL_MS */
 };

@@ -41,12 +41,30 @@ static int certificate(const struct http_failure *f, const char *host, int n, st
     }
 }
 
+/* 0: it was not the proxy. */
+static int by_proxy(const struct http_failure *f, struct err *e)
+{
+    if (!f->proxy)
+        return 0;
+    if (f->proxy_status == 407)
+        return err_set(e, ERR_AUTH, "proxy: %.200s refuses user and password; check Proxy User",
+                       f->proxy);
+    if (f->proxy_status >= 300)
+        return err_set(e, ERR_NETWORK, "proxy: %.200s answered %ld to the way through", f->proxy,
+                       f->proxy_status);
+    if (f->code == CURLE_COULDNT_CONNECT || f->code == CURLE_COULDNT_RESOLVE_PROXY)
+        return err_set(e, ERR_NETWORK, "proxy: %.200s cannot be reached; check Proxy", f->proxy);
+    return 0;
+}
+
 int http_failed(const struct http_failure *f, struct err *e)
 {
     const char *host = strstr(f->url, "://");
     host = host ? host + 3 : f->url;
     const int n = (int)strcspn(host, "/?#");
 
+    if (by_proxy(f, e) < 0)
+        return -1;
     if (f->too_large)
         return err_set(e, ERR_REMOTE, "%.*s: the answer is larger than %zu bytes", n, host,
                        f->max_body);

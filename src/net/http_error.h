@@ -13,7 +13,9 @@ struct http_failure {
     bool connected; /* TLS was up */
     bool too_large;
     size_t max_body;
-    const char *text; /* libcurl's own words */
+    const char *proxy; /* or NULL */
+    long proxy_status; /* of its answer to CONNECT; 0: none */
+    const char *text;  /* libcurl's own words */
 };
 
 int http_failed(const struct http_failure *f, struct err *e); /* -1 */

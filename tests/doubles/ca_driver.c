@@ -1,8 +1,9 @@
 /*
- * Drives the real certkeep-ca for the ACME tests: plays parent, core and key (tests/ca_peers.h)
- * and answers http-01. Reads one JSON object per line, writes one per line:
+ * Drives the real certkeep-ca for tests of connectors: plays parent, core and key
+ * (tests/ca_peers.h) and answers http-01. Reads one JSON object per line, writes one per line:
  *
- *   {"op":"test","settings":{..},"secrets":{"eab_key":".."}}      also sets them for later ones
+ *   {"op":"test","settings":{..},"secrets":{"eab_key":".."}}      also sets them for later ones;
+ *                                                                 "kind": of connector, acme
  *   {"op":"csr","names":["a.test"]}                              a new key and request
  *   {"op":"enroll"} {"op":"poll"} {"op":"cancel"} {"op":"revoke","reason":4}
  *   {"op":"new_order"}                                           forgets the order, keeps the
@@ -26,6 +27,7 @@
 
 struct driver {
     struct peers p;
+    char kind[20];
     struct buf settings, secrets, keys, csr, leaf;
     unsigned served; /* http-01 answers given */
 };
@@ -51,20 +53,23 @@ static void on_http(struct evhttp_request *q, void *arg)
 
 static int set_connector(struct driver *d, const json_t *in, struct err *e)
 {
-    const struct fields *f = connector_kind_find("acme")->fields();
-    struct acme_settings s = {0};
     struct named_blobs sealed = {0};
     const char *name;
     json_t *value;
 
     if (!json_object_get(in, "settings"))
         return 0;
-    fields_init(f, &s);
-    if (fields_from_json(f, json_object_get(in, "settings"), false, &s, e) < 0)
+    if (*json_str(in, "kind"))
+        snprintf(d->kind, sizeof(d->kind), "%s", json_str(in, "kind"));
+    const struct fields *f = connector_kind_find(d->kind)->fields();
+    OWN(own_mem)
+    void *s = xcalloc(1, f->size);
+    fields_init(f, s);
+    if (fields_from_json(f, json_object_get(in, "settings"), false, s, e) < 0)
         return -1;
     buf_clear(&d->settings);
-    fields_encode(f, &s, &d->settings);
-    fields_free(f, &s);
+    fields_encode(f, s, &d->settings);
+    fields_free(f, s);
     json_object_foreach (json_object_get(in, "secrets"), name, value) {
         OWN(own_mem)
         char *text = xasprintf(SEAL_PREFIX "%s", json_string_value(value));
@@ -92,7 +97,7 @@ static int make_csr(struct driver *d, const json_t *in, struct err *e)
 }
 
 #define CONNECTOR                                                                                  \
-    .type = "acme", .connector = "c1", .settings = buf_blob(&d->settings),                         \
+    .type = d->kind, .connector = "c1", .settings = buf_blob(&d->settings),                        \
     .secrets = buf_blob(&d->secrets), .keys = buf_blob(&d->keys),                                  \
     .memory = bytes_blob(&d->p.memory)
 #define ORDER CONNECTOR, .order = "o1", .order_memory = bytes_blob(&d->p.order_memory)
@@ -145,10 +150,11 @@ static int call(struct driver *d, const json_t *in, const char *op, struct err *
     else if (str_eq(op, "poll"))
         rc = PEERS_CALL(p, CA_POLL, MSG_CA_ORDER, ORDER, .csr = csr);
     else if (str_eq(op, "cancel"))
-        rc = PEERS_CALL(p, CA_CANCEL, MSG_CA_ORDER, ORDER);
+        rc = PEERS_CALL(p, CA_CANCEL, MSG_CA_ORDER, ORDER, .csr = csr);
     else if (str_eq(op, "revoke"))
         rc = PEERS_CALL(p, CA_REVOKE, MSG_CA_ORDER, ORDER, .cert_der = buf_blob(&d->leaf),
-                        .reason = (uint32_t)json_int(in, "reason"));
+                        .reason = (uint32_t)json_int(in, "reason"),
+                        .comments = json_str(in, "comments"));
     else
         return err_set(e, ERR_INPUT, "no operation %.20s", op);
     *e = p->e;
@@ -226,7 +232,8 @@ static void line(struct driver *d, const char *text)
 
 int main(int argc, char **argv)
 {
-    struct driver d = {.settings = BUF(1 << 20),
+    struct driver d = {.kind = "acme",
+                       .settings = BUF(1 << 20),
                        .secrets = BUF(1 << 16),
                        .keys = BUF(1 << 16),
                        .csr = BUF(1 << 16),

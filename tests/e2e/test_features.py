@@ -106,7 +106,7 @@ def test_change_of_a_connector_in_use_waits_for_its_validation(appliance, public
     assert appliance.job_end(changed["job"])["state"] == "Failed"
     now = appliance.get(path)
     assert (now["state"], now["base_url"], now["settings"]["base_url"]) == ("Active", DIRECTORY, DIRECTORY)
-    assert "the former settings serve on" in now["error"] and now["category"] == "network"
+    assert "the former settings serve on" in now["error"] and now["category"] == "Network"
     assert appliance.job_end(issue)["state"] == "Done", "the former settings did not serve on"
     changed = appliance.patch(path, {"name": "Public CA", "settings": {"contact": "new@example.com"}})
     appliance.job_end(changed["job"])
@@ -119,7 +119,7 @@ def test_connector_that_fails_at_first_stays_draft(appliance):
         "base_url": f"https://localhost:{PEBBLE + 9}/dir", "terms_agreed": True}})
     assert appliance.job_end(made["job"])["state"] == "Failed"
     made = appliance.get(f"/connectors/{made['id']}")
-    assert made["state"] == "Draft" and made["category"] == "network" and "connect" in made["error"].lower()
+    assert made["state"] == "Draft" and made["category"] == "Network" and "connect" in made["error"].lower()
     assert made["id"] in [r["id"] for r in appliance.get("/home")["failed"]]
     steps = appliance.get(f"/connectors/{made['id']}/evidence")["items"]
     assert steps and any(s["state"] == "failed" for s in steps)
@@ -157,7 +157,7 @@ def test_connector_that_breaks_is_in_error_until_a_test_passes(appliance, tmp_pa
         assert appliance.get(path)["state"] == "Active"
     appliance.work("POST", f"{path}/test", want="Failed")
     now = appliance.get(path)
-    assert now["state"] == "Error" and now["category"] == "network" and now["error"]
+    assert now["state"] == "Error" and now["category"] == "Network" and now["error"]
     with running_pebble(tmp_path, port=PEBBLE + 20) as trust:  # it comes back with another anchor
         changed = appliance.patch(path, {"settings": {"trust": trust}})
         assert appliance.job_end(changed["job"])["state"] == "Done"

@@ -52,10 +52,14 @@ for (const [record, file] of Object.entries({ cert: 'cert', server: 'server', co
 
 schemas.retention = { name: 'retention', fields: fieldsIn(text('retention.def')), columns: [] };
 
-export const kinds = text('connectors.def').split(/^CONNECTOR\(/m).slice(1).map((block) => {
-  const [head, ...lines] = block.split('\n');
-  const [name, title, ca_type, help] = args(head);
+const RFC_REASONS = [0, 1, 3, 4, 5, 9];
+const connectors = text('connectors.def');
+const lineToCa = /^#define LINE_TO_CA\(rate\)((?:.*\\\n)*.*\n)/m.exec(connectors)[1].replaceAll(/\s*\\$/gm, '');
+export const kinds = connectors.split(/^CONNECTOR\(/m).slice(1).map((block) => {
+  const [head, ...lines] = block.replace(/^ *LINE_TO_CA\(("\d+")\),?$/m, (_, rate) => lineToCa.replaceAll('rate', rate)).split('\n');
+  const [name, title, ca_type, help, reasons] = args(head);
   const fields = fieldsIn(lines.join('\n'));
+  const revoke_reasons = reasons === 'REASONS_ALL' ? RFC_REASONS : [...reasons.matchAll(/REASON\((\d+)\)/g)].map((m) => Number(m[1]));
   schemas[`connector.${name}`] = { name: `connector.${name}`, fields, columns: [] };
-  return { name, title, ca_type, help, fields };
+  return { name, title, ca_type, help, revoke_reasons, fields };
 });

@@ -10,6 +10,7 @@
 #include "src/core/api/api.h"
 #include "src/core/api/trail_json.h"
 #include "src/core/flow/renew.h"
+#include "src/model/connectors.h"
 
 static int dry_run_of(struct api *a, bool *out, struct err *e)
 {
@@ -93,6 +94,27 @@ int on_certs_rollback(struct api *a, struct err *e)
     return start_job(a, (struct job_request){.kind = JOB_ROLLBACK}, e);
 }
 
+/* A reason its CA does not know is refused here, not on the wire. */
+static int takes_reason(struct txn *t, const struct order *o, int64_t reason, struct err *e)
+{
+    OWN(own_connector)
+    struct connector c = {0};
+    OWN(own_mem)
+    char *list = xstrdup("");
+    if (row_get(t, TABLE_CONNECTOR, o->connector, &c, e) < 0)
+        return err_wrap(e, "CA connector");
+    const struct connector_kind *k = connector_kind_find(c.type);
+    if (k == NULL || k->reasons & REASON((unsigned)reason))
+        return 0;
+    for (unsigned i = 0; i < 32; i++)
+        if (k->reasons & REASON(i)) {
+            char *longer = xasprintf("%s%s%u", list, *list ? ", " : "", i);
+            free(list);
+            list = longer;
+        }
+    return err_set(e, ERR_INPUT, "reason: %s takes only %s (RFC 5280, 5.3.1)", k->title, list);
+}
+
 int on_certs_revoke(struct api *a, struct err *e)
 {
     static const char *const names[] = {"reason", "comments", NULL};
@@ -118,6 +140,8 @@ int on_certs_revoke(struct api *a, struct err *e)
     if (text_of(c.order)[0] == '\0')
         return err_set(e, ERR_CONFLICT, "%s was not ordered here: revoke it at its own CA", c.name);
     if (row_get(t, TABLE_ORDER, c.order, &o, e) < 0)
+        return -1;
+    if (takes_reason(t, &o, reason, e) < 0)
         return -1;
     o.revoke_reason = reason;
     text_set(&o.revoke_comments, comments);

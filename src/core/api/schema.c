@@ -35,6 +35,15 @@ int on_schema_get(struct api *a, struct err *e)
     return api_json(a, 200, o, e);
 }
 
+static json_t *reasons_json(uint32_t reasons)
+{
+    json_t *list = json_array();
+    for (unsigned i = 0; i < 32; i++)
+        if (reasons & REASON(i))
+            json_array_append_new(list, json_integer(i));
+    return list;
+}
+
 int on_connector_kinds_list(struct api *a, struct err *e)
 {
     json_t *o = json_object();
@@ -48,6 +57,7 @@ int on_connector_kinds_list(struct api *a, struct err *e)
         json_put_str(x, "title", k->title);
         json_put_str(x, "ca_type", k->ca_type);
         json_put_str(x, "help", k->help);
+        json_put_take(x, "revoke_reasons", reasons_json(k->reasons));
         json_object_set(x, "fields", json_object_get(schema, "fields"));
         json_array_append_new(items, x);
     }

@@ -9,6 +9,7 @@
 #include "src/core/connector_store.h"
 #include "src/core/flow/deploy.h"
 #include "src/core/flow/discover.h"
+#include "src/model/ca_fault.h"
 
 static const char *server_state_for(enum deploy_cause cause)
 {
@@ -104,6 +105,7 @@ static void mark_passed(struct connector *c, const struct msg_CA_TESTED *ok)
         text_set(&c->state, "Active");
     text_set(&c->error, "");
     text_set(&c->category, "");
+    text_set(&c->remedy, "");
     text_set(&c->detail, ok->detail);
     if (ok->memory.n)
         bytes_set(&c->memory, ok->memory);
@@ -123,7 +125,8 @@ static void mark_failed(struct connector *c, const struct err *why)
     else if (!str_eq(c->state, "Inactive"))
         text_set(&c->state, was_draft && c->memory.n == 0 ? "Draft" : "Error");
     text_set(&c->error, text);
-    text_set(&c->category, err_code_name(why->code));
+    text_set(&c->category, ca_fault_words(why->code));
+    text_set(&c->remedy, ca_fault_remedy(why->code));
 }
 
 /*
@@ -188,7 +191,10 @@ int flow_connector_check(struct run *r, struct err *e)
         if (run_step_failed(r, "test", why.text, e) < 0)
             return -1;
         return run_finish(r, "Failed", CAUSE_CA, why.text,
-                          "Correct the connector's settings, then test again.", e);
+                          *ca_fault_remedy(why.code)
+                              ? ca_fault_remedy(why.code)
+                              : "Correct the connector's settings, then test again.",
+                          e);
     }
     if (run_done(r, "test", ok.detail, e) < 0)
         return -1;

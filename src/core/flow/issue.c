@@ -16,6 +16,7 @@
 #include "src/base/time.h"
 #include "src/core/flow/expire.h"
 #include "src/core/policies.h"
+#include "src/model/ca_fault.h"
 
 #define POLL_MIN_S 2
 #define POLL_MAX_S 3600
@@ -101,7 +102,9 @@ static int keep_order(struct run *r, struct cert *c, struct blob csr, struct err
     text_set(&c->order, o.id);
     text_set(&c->status, "Order Pending");
     text_set(&c->ca_type, ca.ca_type);
-    text_set(&c->dcv_status, str_eq(ca.ca_type, "Public") ? "http-01: pending" : "not needed");
+    text_set(&c->dcv_status, str_eq(ca.type, "acme")        ? "http-01: pending"
+                             : str_eq(ca.ca_type, "Public") ? "by the CA: pending"
+                                                            : "not needed");
     text_set(&c->failure, "");
     text_set(&c->failure_cause, "");
     cert_derive(c, false);
@@ -164,6 +167,7 @@ static int keep_answer(struct run *r, const struct msg_CA_ORDER *m, struct order
     stored.next_at = 0;
     text_set(&stored.error, m->state == ORDER_ISSUED ? "" : m->detail);
     text_set(&stored.category, "");
+    text_set(&stored.remedy, "");
     if (m->state == ORDER_ISSUED) {
         OWN(own_mem)
         char *pem = xstrndup(m->chain_pem.p, m->chain_pem.n);
@@ -188,11 +192,12 @@ static int keep_queued(struct run *r, struct order *o, const struct err *why, st
     if (load(r->core, TABLE_ORDER, o->id, &stored, e) < 0 ||
         load(r->core, TABLE_CERT, o->cert, &c, e) < 0)
         return -1;
-    int64_t left = c.not_after > now_s() ? c.not_after - now_s() : INT64_MAX;
+    int64_t left = issue_time_left(r->core, &c);
     stored.attempts++;
     stored.next_at = now_s() + backoff_s(stored.attempts, left);
     text_set(&stored.error, why->text);
-    text_set(&stored.category, err_code_name(why->code));
+    text_set(&stored.category, ca_fault_words(why->code));
+    text_set(&stored.remedy, ca_fault_remedy(why->code));
     if (why->code ==
         ERR_NOT_FOUND) /* the CA never got it: its answer to the first sending was lost */
         text_set(&stored.state, order_state_name(ORDER_QUEUED));
@@ -244,7 +249,7 @@ static int step_order(struct run *r, struct order *o, struct err *e)
     if (order_state_parse(o->state) == ORDER_ISSUED)
         return 1;
     if (run_cancelled(r))
-        return issue_end(r, o, "Cancelled", CAUSE_CA, "cancelled before the CA issued", e);
+        return issue_cancel(r, o, e);
     if (run_intent(r, "order", e) < 0)
         return -1;
     OWN(reply_done)
@@ -260,8 +265,11 @@ static int step_order(struct run *r, struct order *o, struct err *e)
             why.code == ERR_NETWORK || why.code == ERR_LIMIT || why.code == ERR_TOKEN || unknown;
         if (run_step_failed(r, "order", why.text, e) < 0)
             return -1;
-        return later ? keep_queued(r, o, &why, e)
-                     : issue_end(r, o, "Failed", CAUSE_CA, why.text, e);
+        if (later)
+            return keep_queued(r, o, &why, e);
+        return issue_fault(r->core, o->id, why.code, e) < 0
+                   ? -1
+                   : issue_end(r, o, "Failed", CAUSE_CA, why.text, e);
     }
     if (get_CA_ORDER(&rep.msg, &m, e) < 0 || keep_answer(r, &m, o, e) < 0)
         return -1;
@@ -309,7 +317,8 @@ static int finish_issue(struct run *r, struct order *o, struct err *e)
         return -1;
     struct err why = {0};
     if (check_answer(r, o, &c, &pem, &why) < 0) {
-        if (run_step_failed(r, "check", why.text, e) < 0)
+        if (run_step_failed(r, "check", why.text, e) < 0 ||
+            issue_fault(r->core, o->id, why.code, e) < 0)
             return -1;
         return issue_end(r, o, "Failed", why.code == ERR_DENIED ? CAUSE_POLICY : CAUSE_CA, why.text,
                          e);
@@ -323,8 +332,10 @@ static int finish_issue(struct run *r, struct order *o, struct err *e)
         return -1;
     text_set(&c.status, "Issued");
     c.revoked = false;
-    if (str_eq(c.ca_type, "Public"))
+    if (str_starts(text_of(c.dcv_status), "http-01"))
         text_set(&c.dcv_status, "http-01: proved");
+    else if (str_eq(c.ca_type, "Public"))
+        text_set(&c.dcv_status, "by the CA: proved");
     text_set(&c.key, r->job.key);
     text_set(&c.order_reference, o->reference);
     text_set(&c.failure, "");

@@ -3,8 +3,10 @@
 
 #include "src/base/own.h"
 #include "src/base/str.h"
+#include "src/base/time.h"
 #include "src/core/flow/issue.h"
 #include "src/core/policies.h"
+#include "src/model/ca_fault.h"
 
 bool order_is_final(enum order_state s)
 {
@@ -26,6 +28,30 @@ static int end_order(struct core *core, const char *id, const char *state, const
     return save(core, TABLE_ORDER, &stored, e);
 }
 
+int64_t issue_time_left(struct core *core, const struct cert *c)
+{
+    OWN(own_cert)
+    struct cert old = {0};
+    struct err gone = {0};
+    int64_t end = c->not_after;
+    if (end == 0 && text_of(c->predecessor)[0] &&
+        load(core, TABLE_CERT, c->predecessor, &old, &gone) == 0)
+        end = old.not_after;
+    return end > now_s() ? end - now_s() : INT64_MAX;
+}
+
+int issue_fault(struct core *core, const char *order_id, enum err_code code, struct err *e)
+{
+    OWN(own_order)
+    struct order stored = {0};
+
+    if (load(core, TABLE_ORDER, order_id, &stored, e) < 0)
+        return -1;
+    text_set(&stored.category, ca_fault_words(code));
+    text_set(&stored.remedy, ca_fault_remedy(code));
+    return save(core, TABLE_ORDER, &stored, e);
+}
+
 int issue_end(struct run *r, const struct order *o, const char *state, enum deploy_cause cause,
               const char *text, struct err *e)
 {
@@ -43,8 +69,7 @@ int issue_end(struct run *r, const struct order *o, const char *state, enum depl
                       advice[cause == CAUSE_POLICY], e);
 }
 
-/* A connector remembers an order before it sends it: what is remembered may be at the CA. */
-static bool unsent(const struct order *o)
+bool issue_unsent(const struct order *o)
 {
     return order_state_parse(o->state) == ORDER_QUEUED && o->submitted_at == 0 && o->memory.n == 0;
 }
@@ -72,7 +97,7 @@ int issue_allowed(struct run *r, const struct cert *c, struct err *e)
 
     if (ordered && load(r->core, TABLE_ORDER, r->job.order, &o, e) < 0)
         return -1;
-    if (ordered && !unsent(&o))
+    if (ordered && !issue_unsent(&o))
         return 1;
     int refused = issue_refused(r, c, &words, e);
     if (refused != 1)

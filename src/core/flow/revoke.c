@@ -44,6 +44,16 @@ static int keep_revoked(struct run *r, const char *order_id, struct err *e)
     return txn_commit(&t, e);
 }
 
+static int wait_for_ca(struct run *r, const struct msg_CA_ORDER *m, struct err *e)
+{
+    OWN(own_mem)
+    char *text = xasprintf("Revocation Pending: %.300s", text_of(m->detail));
+    int64_t wait = m->retry_after_s > 0 ? m->retry_after_s : backoff_s(r->job.attempts, INT64_MAX);
+    if (run_done(r, "revoke", text, e) < 0)
+        return -1;
+    return run_wait(r, "Waiting", now_s() + wait, CAUSE_NONE, text, e);
+}
+
 int flow_revoke(struct run *r, struct err *e)
 {
     OWN(own_order)
@@ -51,6 +61,7 @@ int flow_revoke(struct run *r, struct err *e)
     OWN(buf_free)
     struct buf der = BUF(CERT_MAX_BYTES);
     struct ca_args a;
+    struct msg_CA_ORDER answer;
     struct err why = {0};
     if (load(r->core, TABLE_ORDER, r->job.order, &o, e) < 0 || leaf_der(&o, &der, e) < 0 ||
         ca_args_load(r->core, o.connector, CA_SERVE, &a, e) < 0)
@@ -69,8 +80,9 @@ int flow_revoke(struct run *r, struct err *e)
     OWN(reply_done)
     struct reply rep = {0};
     int rc = run_intent(r, "revoke", e);
-    bool ok =
-        rc == 0 && call_CA_REVOKE(r->core->ca, &m, MSG_CA_ORDER, CA_TIMEOUT_MS, &rep, &why) == 0;
+    bool ok = rc == 0 &&
+              call_CA_REVOKE(r->core->ca, &m, MSG_CA_ORDER, CA_TIMEOUT_MS, &rep, &why) == 0 &&
+              get_CA_ORDER(&rep.msg, &answer, &why) == 0;
     ca_args_free(&a);
     if (rc < 0)
         return -1;
@@ -87,6 +99,8 @@ int flow_revoke(struct run *r, struct err *e)
         return run_finish(r, "Failed", CAUSE_CA, why.text,
                           "Revoke at the CA itself, or correct the connector and retry.", e);
     }
+    if (answer.state != ORDER_REVOKED) /* asked for; the CA decides in its own time */
+        return wait_for_ca(r, &answer, e);
     if (keep_revoked(r, o.id, e) < 0 ||
         run_done(r, "revoke", "the CA has revoked the certificate", e) < 0)
         return -1;

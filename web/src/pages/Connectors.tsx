@@ -45,6 +45,7 @@ export function Connectors() {
   const create = write && <Link class="btn primary" to="/connectors/new">+ Create</Link>;
   return (
     <>
+      <Types />
       <List table="connector" title="CA Connectors" extra={['state', 'name']}
         {...(write ? { actions: (row, reload) => {
           const c = row as unknown as Record_;
@@ -55,6 +56,19 @@ export function Connectors() {
       </List>
       {removing && <Remove c={removing.c} onDone={removing.reload} onClose={() => remove(null)} />}
     </>
+  );
+}
+
+/* A list per type, as filters of the one list. */
+function Types() {
+  const kinds = useLoad(async () => (await api.get('/api/v1/connector-kinds')).data.items, []);
+  const now = new URLSearchParams(location.search).getAll('filter');
+  const to = (kind: string) => `/connectors?${new URLSearchParams({ filter: `type:equals:${kind}` })}`;
+  return (
+    <nav class="tabs" aria-label="Types of connector">
+      <Link to="/connectors" aria-current={now.some((f) => f.startsWith('type:')) ? undefined : 'page'}>All</Link>
+      {(kinds.data ?? []).map((k) => <Link key={k.name} to={to(k.name)} aria-current={now.includes(`type:equals:${k.name}`) ? 'page' : undefined}>{k.title}</Link>)}
+    </nav>
   );
 }
 
@@ -126,7 +140,7 @@ export function Connector({ id, tab }: { id: string; tab: string }) {
         : tab === 'evidence' ? <Evidence id={id} />
         : (
           <div class="stack">
-            {c.error && <Note tone="bad"><strong>{c.category ? `${c.category}: ` : ''}</strong>{c.error}</Note>}
+            {c.error && <Note tone="bad"><strong>{c.category ? `${c.category}: ` : ''}</strong>{c.error}{c.remedy && <p>{c.remedy}</p>}</Note>}
             {job && <Run key={job} job={job} onDone={reload} />}
             <Details c={c} />
           </div>

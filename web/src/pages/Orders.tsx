@@ -69,7 +69,7 @@ export function Order({ id }: { id: string }) {
       <Head title={o.name} up={{ to: '/orders', text: 'Orders' }} pills={<Pill word={o.state} />}>
         {actions(o, () => void order.reload()).map((a, i) => <button key={a.label} type="button" class={`btn ${a.danger ? 'danger' : i === 0 ? 'primary' : ''}`} onClick={a.run}>{a.label}</button>)}
       </Head>
-      {o.error && <Note tone={FINAL.includes(o.state) ? 'bad' : 'warn'}><strong>{o.category ? `${o.category}: ` : ''}</strong>{o.error}{o.next_at && <> It is tried again <When at={o.next_at} />.</>}</Note>}
+      {o.error && <Note tone={FINAL.includes(o.state) ? 'bad' : 'warn'}><strong>{o.category ? `${o.category}: ` : ''}</strong>{o.error}{o.remedy && <> {o.remedy}</>}{o.next_at && <> It is tried again <When at={o.next_at} />.</>}</Note>}
       <div class="pair">
         <section class="card"><h2>Order</h2>
           <Facts list={[

@@ -1,6 +1,7 @@
 // What can be done with a certificate, from the list and from its page, and the questions asked first.
 import { useState } from 'preact/hooks';
 import { api, type Cert } from '../api';
+import { useLoad } from '../load';
 import { navigate } from '../router';
 import { may } from '../session';
 import { Confirm } from '../ui/dialog';
@@ -100,7 +101,16 @@ function Question({ what, cert, reload, onClose }: Asked & { onClose: () => void
   }
 }
 
+/* The reasons the CA of the certificate takes; all, where this person may not read connectors: the appliance judges. */
+async function reasonsOf(cert: Cert): Promise<[number, string][]> {
+  if (!cert.connector || !may('CONNECTOR_READ')) return REASONS;
+  const [c, kinds] = await Promise.all([api.get('/api/v1/connectors/{id}', { id: cert.connector }), api.get('/api/v1/connector-kinds')]);
+  const kind = kinds.data.items.find((x) => x.name === c.data.type);
+  return kind ? REASONS.filter(([n]) => kind.revoke_reasons.includes(n)) : REASONS;
+}
+
 function Revoke({ cert, onClose }: { cert: Cert; onClose: () => void }) {
+  const reasons = useLoad(() => reasonsOf(cert), [cert.connector]);
   const [reason, setReason] = useState('');
   const [comments, setComments] = useState('');
   return (
@@ -115,7 +125,7 @@ function Revoke({ cert, onClose }: { cert: Cert; onClose: () => void }) {
         <label for="revoke-reason">Reason<span class="req" aria-hidden="true"> required</span></label>
         <select id="revoke-reason" value={reason} onChange={(e) => setReason(e.currentTarget.value)}>
           <option value="" disabled>Choose</option>
-          {REASONS.map(([n, text]) => <option key={n} value={n}>{text}</option>)}
+          {(reasons.data ?? []).map(([n, text]) => <option key={n} value={n}>{text}</option>)}
         </select>
       </div>
       <div class="field">
