@@ -47,8 +47,10 @@ def make_cert(folder, name, issuer=None, ca=False, days=30, san=None):
 
 
 class Driver:
-    def __init__(self, trust, directory="https://localhost:14000/dir", http01_port=5002):
-        self.settings = {"base_url": directory, "contact": "pki@example.com", "trust": trust, "terms_agreed": True}
+    kind = ""  # acme
+
+    def __init__(self, trust, directory="https://localhost:14000/dir", http01_port=5002, settings=None):
+        self.settings = settings or {"base_url": directory, "contact": "pki@example.com", "trust": trust, "terms_agreed": True}
         self.process = subprocess.Popen([DRIVER, PROGRAM, str(http01_port)], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, text=True)
 
@@ -59,7 +61,8 @@ class Driver:
 
     def test(self, secrets=None, **settings):
         self.settings.update(settings)
-        return self("test", settings=self.settings, secrets=secrets or {})
+        kind = {"kind": self.kind} if self.kind else {}
+        return self("test", settings=self.settings, secrets=secrets or {}, **kind)
 
     def close(self):
         self.process.stdin.close()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 TOP = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(TOP / p) for p in ("tests", "tests/hosts", "tests/demo")]
+sys.path[:0] = [str(TOP / p) for p in ("tests", "tests/hosts", "tests/demo", "tests/ca")]
 import main_job  # noqa: E402
 from appliance import Appliance  # noqa: E402
 from host import Host, handshake  # noqa: E402

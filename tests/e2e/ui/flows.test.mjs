@@ -110,6 +110,36 @@ test('a record changed by somebody else: nothing typed is lost', MOCK, async () 
   await done();
 });
 
+test('an emSign connector: its form with help, made and validated', MOCK, async () => {
+  const { page, done } = await open();
+  await signIn(page, '/connectors/new');
+  await page.getByRole('link', { name: 'emSign' }).click();
+  await page.getByRole('heading', { name: 'Create emSign connector' }).waitFor();
+  await page.getByText('Integration, REST APIs, Add').waitFor();
+  await button(page, 'Save and validate').click();
+  await page.getByText('emSign API Base URL: is needed').waitFor();
+  await axe(page, 'emSign form with errors');
+  const typed = { Name: 'emSign sandbox', 'emSign API Base URL': 'https://sandbox.emsign.example/emSignHub-API', 'emSign Account Number': '1234567890', 'emSign AccessKey': 'a key', 'Full Name': 'A Person', Email: 'person@example.com', 'Phone Country Code': '91', 'Phone Number': '9000000000' };
+  for (const [label, value] of Object.entries(typed)) await page.getByRole('textbox', { name: label }).or(page.getByLabel(label)).first().fill(value);
+  assert.equal(await page.getByLabel('emSign AccessKey').first().getAttribute('type'), 'password');
+  await button(page, 'Save and validate').click();
+  await page.locator('.head .pill', { hasText: 'Active' }).waitFor();
+  await page.getByText('kept in the HSM').first().waitFor();
+  assert.equal(await page.getByText('a key', { exact: true }).count(), 0, 'the key does not come back');
+  await done();
+});
+
+test('connectors are listed by type', MOCK, async () => {
+  const { page, done } = await open();
+  await signIn(page, '/connectors');
+  await page.getByRole('navigation', { name: 'Types of connector' }).getByRole('link', { name: 'ACME (RFC 8555)' }).click();
+  await page.getByRole('link', { name: 'Staging ACME' }).first().waitFor();
+  assert.equal(await page.getByRole('link', { name: 'Local CA', exact: true }).and(page.locator('table a')).count(), 0, 'only those of the type');
+  for (const head of ['Name', 'Base URL', 'Status']) await page.getByRole('columnheader', { name: head }).first().waitFor();
+  await axe(page, 'connectors of a type');
+  await done();
+});
+
 test('+ Create a connector, see its check, edit, disable, reactivate, delete', MOCK, async () => {
   const { page, done } = await open();
   await signIn(page, '/connectors');

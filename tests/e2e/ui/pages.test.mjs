@@ -7,7 +7,7 @@ import { axe, go, idOf, MOCK, open, signIn, useBrowser } from './browser.mjs';
 useBrowser();
 
 const PAGES = [
-  '/', '/certificates', '/certificates/new', '/certificates/import', '/ssl/certificates', '/orders', '/keys', '/policies', '/policies/new', '/servers', '/servers/new', '/connectors', '/connectors/new', '/connectors/new/local', '/connectors/new/acme',
+  '/', '/certificates', '/certificates/new', '/certificates/import', '/ssl/certificates', '/orders', '/keys', '/policies', '/policies/new', '/servers', '/servers/new', '/connectors', '/connectors/new', '/connectors/new/local', '/connectors/new/acme', '/connectors/new/emsign',
   '/jobs', '/audit', '/health', '/settings/users', '/settings/users/new', '/settings/tokens', '/settings/codes', '/settings/retention', '/settings/appliance', '/no-such-page',
 ];
 const RECORDS = [
