@@ -55,7 +55,7 @@ DIRS_crypto := crypto
 DIRS_ipc  := src/ipc src/net src/sandbox
 DIRS_model := src/model
 PROCESSES := parent key core web ca deploy sys ctl resolv
-# The trust root outside the service: linked statically, with mbedTLS and src/base alone.
+# The trust root outside the service: linked statically, with mbedTLS, src/base and the confinement alone.
 FIRMWARE := update stage0
 
 sources = $(shell find $(1) -name '*.c' 2>/dev/null | LC_ALL=C sort)
@@ -107,8 +107,8 @@ $(foreach p,$(PROCESSES),$(eval $(call process_rule,$(p))))
 
 # Sanitizers need the dynamic loader.
 STATIC  := $(if $(filter asan fuzz,$(MODE)),,-static-pie)
-FIRMWARE_LIBS := $(FIRMWARE:%=$(OUT)/lib/libproc_%.a) $(OUT)/lib/librescue.a $(OUT)/lib/libfirmware.a $(OUT)/lib/libbase.a
-MBEDTLS := -l:libmbedtls.a -l:libmbedx509.a -l:libmbedcrypto.a
+FIRMWARE_LIBS := $(FIRMWARE:%=$(OUT)/lib/libproc_%.a) $(OUT)/lib/librescue.a $(OUT)/lib/libfirmware.a $(OUT)/lib/libsandbox.a $(OUT)/lib/libbase.a
+MBEDTLS := -l:libmbedtls.a -l:libmbedx509.a -l:libmbedcrypto.a -l:libseccomp.a
 define archive_rule
 $(OUT)/lib/$(1).a: $(call objects,$(2))
 	@mkdir -p $$(@D)
@@ -117,6 +117,7 @@ $(OUT)/lib/$(1).a: $(call objects,$(2))
 endef
 $(eval $(call archive_rule,libfirmware,$(firmware_sources)))
 $(eval $(call archive_rule,librescue,$(call sources,src/rescue)))
+$(eval $(call archive_rule,libsandbox,$(call sources,src/sandbox)))
 $(foreach p,$(FIRMWARE),$(eval $(call archive_rule,libproc_$(p),$(filter-out src/$(p)/main.c,$(call sources,src/$(p))))))
 $(FIRMWARE:%=$(OUT)/bin/certkeep-%): $(OUT)/bin/certkeep-%: $(OUT)/obj/src/%/main.o $(FIRMWARE_LIBS)
 	@mkdir -p $(@D)

@@ -43,6 +43,7 @@ static void take_new(const struct server *s, const struct tls *t, struct places 
     for (size_t i = 0; i < CONNS_MAX; i++) {
         if (p->conn[i])
             continue;
+        /* cppcheck-suppress nullPointer ; accept takes no address when none is wanted */
         const int fd = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd < 0)
             return;

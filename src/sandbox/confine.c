@@ -36,15 +36,6 @@ static const uid_t users[PROC_COUNT] = {
 #undef WORKER
 };
 
-#ifdef __SANITIZE_ADDRESS__
-/* The leak check stops the process with ptrace, which a confined process cannot allow. */
-int __lsan_is_turned_off(void);
-int __lsan_is_turned_off(void)
-{
-    return prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
-}
-#endif
-
 /* Lowers, or raises as far as it is permitted; below `least` the process could not work. */
 static int set_limit(__rlimit_resource_t what, rlim_t value, rlim_t least, const char *name,
                      struct err *e)

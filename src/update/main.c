@@ -14,6 +14,7 @@
 
 #include "src/base/own.h"
 #include "src/base/str.h"
+#include "src/sandbox/narrow.h"
 #include "src/update/install.h"
 
 static const char usage[] =
@@ -218,6 +219,8 @@ static int work(const char *slots, const char *trust_file, const char *board, ch
         return errno == EWOULDBLOCK ? err_set(e, ERR_CONFLICT, "another update step is running")
                                     : err_sys(e, "lock");
     k.u.disk = &disk;
+    if (confine_narrow(&(struct narrow){.name = "certkeep-update"}, e) < 0)
+        return -1;
     return commands[i].run(&k, e);
 }
 

@@ -3,8 +3,8 @@
 # The three folders of layer 2 are one library and may use each other. Includes between our files
 # are written from the top of the tree. Tests may include anything.
 #
-# The firmware (crypto/firmware, src/rescue, src/update, src/stage0) is a tree of its own: it uses src/base
-# and mbedTLS and nothing of the service, and the service uses nothing of it.
+# The firmware (crypto/firmware, src/rescue, src/update, src/stage0) is a tree of its own: it uses src/base,
+# the confinement of src/sandbox and mbedTLS, nothing else of the service, and the service uses nothing of it.
 set -eu
 cd "${LINT_TOP:-$(dirname -- "$0")/../..}"
 
@@ -21,7 +21,7 @@ find src crypto tools -name '*.[ch]' -o -name '*.def' | LC_ALL=C sort | xargs aw
         path = $0
         sub(/^[^"]*"/, "", path); sub(/".*/, "", path)
         if (path !~ /^(src\/[a-z0-9_]+|crypto)\//) { finding("include \"" path "\" from the top of the tree: \"src/...\" or \"crypto/...\""); next }
-        if (firmware(FILENAME) != firmware(path) && path !~ /^src\/base\//) finding("the firmware and the service share src/base alone, not " path)
+        if (firmware(FILENAME) != firmware(path) && path !~ /^src\/(base\/|sandbox\/(narrow|foreign)\.h$)/) finding("the firmware and the service share src/base and the confinement alone, not " path)
         from = module(FILENAME); to = module(path)
         if (layer(to) > layer(from) || (from != to && layer(to) == 4))
             finding(from " (layer " layer(from) ") must not include " path " (layer " layer(to) ")")

@@ -3,6 +3,8 @@ import fcntl
 import re
 import signal
 import subprocess
+import time
+from pathlib import Path
 
 import pytest
 
@@ -55,6 +57,18 @@ def test_a_torn_upload_goes_on(appliance):
     appliance.upload(appliance.folder / "2.bundle", first=2)
     appliance.update("commit")
     assert fields(appliance.update("check", "b"))["version"] == "2.0"
+
+
+def test_the_updater_is_confined_while_it_reads_what_was_sent(appliance):
+    appliance.bundle("2.bundle", version="2.0")
+    with subprocess.Popen([BUILD / "bin/certkeep-update", "--slots", appliance.disk, "--trust",
+                           appliance.keys / "trust", "--board", BOARD, "head"], stdin=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL) as p:
+        end, told = time.monotonic() + 20, {}
+        while told.get("Seccomp") != "2" and time.monotonic() < end:
+            told = dict(line.split(":\t", 1) for line in Path(f"/proc/{p.pid}/status").read_text().splitlines())
+        p.kill()
+    assert (told["Seccomp"], told["Seccomp_filters"], told["NoNewPrivs"]) == ("2", "2", "1")
 
 
 def test_an_update_waits_until_the_running_system_is_healthy(world):
