@@ -198,8 +198,10 @@ menuconfig:
 	$(KCONFIG) menuconfig
 %_defconfig:
 	$(KCONFIG) defconfig board/$*/defconfig
-.config:
-	$(KCONFIG) defconfig board/vm-x86_64/defconfig
+# A choice that Kconfig got since gets its default.
+.config: Kconfig
+	$(KCONFIG) $(if $(wildcard .config),olddefconfig,defconfig board/vm-x86_64/defconfig)
+	@touch $@
 
 # Images: the programs are built in the build root, the image is made and booted in the other one.
 EPOCH := $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --pretty=%ct 2>/dev/null),1)

@@ -5,7 +5,8 @@
 #
 #
 #   mkimage.sh              all of it
-#   mkimage.sh again FILE   from what that left, the bundle of a release one second younger with another hash tree
+#   mkimage.sh again FILE [PROGRAM]   from what that left, the bundle of a release one second younger with another
+#                                     hash tree; with PROGRAM as its first program
 #
 # Environment: SOURCE_DATE_EPOCH  the time every file gets
 set -eu
@@ -51,7 +52,7 @@ unpack_kernel() {
     done
 }
 
-# stage-0, the modules, the keys it trusts, its board, and the root it belongs to.
+# stage-0, the modules, the keys it trusts, its board, the root it belongs to, and what rescue runs.
 make_initramfs() { # ROOT-HASH
     tree=$work/initramfs
     rm -rf "$tree"
@@ -62,13 +63,26 @@ make_initramfs() { # ROOT-HASH
     cp "$work/firmware.keys" "$tree/firmware.keys"
     echo "$board" >"$tree/board"
     echo "$1" >"$tree/root-hash"
+    if [ "$(config RESCUE)" = y ]; then
+        ln -s usr/lib "$tree/lib"
+        ln -s usr/lib64 "$tree/lib64"
+        while read -r path; do
+            mkdir -p "$tree$(dirname "$path")"
+            cp "$work/rootfs$path" "$tree$path"
+        done <"$work/rootfs.rescue"
+    fi
     find "$tree" -exec touch -hd "@$SOURCE_DATE_EPOCH" {} +
-    find "$tree" -type f ! -name init -exec chmod 644 {} +
+    find "$tree" -type f ! -perm -u+x -exec chmod 644 {} +
+    find "$tree" -type f -perm -u+x -exec chmod 755 {} +
     (cd "$tree" && find . | sort | cpio -o -H newc --reproducible --quiet -R 0:0) | zstd -q -19 -T1 >"$work/initrd"
 }
 
 make_root() {
     "$here/mkrootfs.py" .config build/dev/bin web/dist "$work/firmware.keys" "$work/rootfs"
+    squash_root
+}
+
+squash_root() {
     find "$work/rootfs" -exec touch -hd "@$SOURCE_DATE_EPOCH" {} +
     rm -f "$work/root"
     mksquashfs "$work/rootfs" "$work/root" -quiet -no-progress -noappend -all-root -comp zstd \
@@ -161,7 +175,8 @@ if [ "${1:-}" = again ]; then
     work=$work/again
     rm -rf "$work"
     mkdir -p "$work"
-    cp -r "$saved/root" "$saved/rootfs" "$saved/modules" "$saved/firmware.keys" "$work/"
+    cp -r "$saved/root" "$saved/rootfs" "$saved/rootfs.rescue" "$saved/modules" "$saved/firmware.keys" "$work/"
+    [ -z "${3:-}" ] || { cp "$3" "$work/rootfs/usr/lib/certkeep/certkeep-parent" && squash_root; }
     hash_root again
     make_initramfs "$root_hash"
     make_boot

@@ -5,7 +5,8 @@
 
 Of a package only these files are copied: the shared libraries that a program or plug-in names (ELF closure),
 the plug-ins and programs listed in PLUGINS and FOREIGN, and DATA. Beside OUT it writes OUT.manifest, the
-SHA-256 of each file, and OUT.packages, the packages the files are from. It refuses a tree with a shell, an
+SHA-256 of each file, OUT.packages, the packages the files are from, and OUT.rescue, the files that dhcpcd needs in
+the boot image. It refuses a tree with a shell, an
 interpreter, a script or more than MAX_EXECUTABLES executables.
 """
 import hashlib
@@ -22,6 +23,7 @@ LINKER = "/usr/lib64/ld-linux-x86-64.so.2"
 PROGRAMS = ("parent", "key", "core", "web", "ca", "deploy", "sys", "resolv", "update")
 PLUGINS = ("/usr/lib/softhsm/libsofthsm2.so",)
 FOREIGN = ("/usr/sbin/dhcpcd",)
+RESCUE = "/usr/sbin/dhcpcd"  # what rescue in the boot image runs
 DATA = ("/etc/ssl/certs/ca-certificates.crt", "/etc/services", "/etc/protocols")
 GENERATED = {"/etc/ssl/certs/ca-certificates.crt": "ca-certificates"}  # by a script of that package
 ZONES = "/usr/share/zoneinfo"
@@ -74,8 +76,8 @@ def needed(path):
 
 
 def closure(tree, start):
-    """Copies the shared libraries that the files of `start` need, by the names they are asked for."""
-    todo, seen = list(start), set()
+    """Copies the shared libraries that the files of `start` need, by the names they are asked for -> their paths."""
+    todo, seen, paths = list(start), set(), []
     while todo:
         for name in needed(todo.pop()):
             if name in seen or name == os.path.basename(LINKER):
@@ -85,7 +87,9 @@ def closure(tree, start):
             if not path:
                 die(f"{name}: not in this root: add its package to board/common/packages.list")
             tree.copy(path)
+            paths.append(path)
             todo.append(os.path.realpath(path))
+    return paths
 
 
 def add_programs(tree, programs):
@@ -98,6 +102,8 @@ def add_programs(tree, programs):
         tree.copy(path)
     tree.copy(LINKER, executable=True)
     closure(tree, [*ours, *FOREIGN, *PLUGINS])
+    rescue = [RESCUE, LINKER, *closure(tree, [RESCUE]), "/etc/dhcpcd.conf", "/etc/passwd", "/etc/group"]
+    Path(f"{tree.out}.rescue").write_text("".join(f"{path}\n" for path in rescue))
 
 
 def add_data(tree, web, keys):

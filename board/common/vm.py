@@ -52,7 +52,8 @@ def secure_variables(path, cert=None):
                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def command(disk, variables=None, forwards=(), kvm=False, append="", serial="stdio", monitor=None, cmdline=None):
+def command(disk, variables=None, forwards=(), kvm=False, append="", serial="stdio", monitor=None, cmdline=None,
+            initrd=WORK / "initrd"):
     """The argument list of QEMU. variables: UEFI with Secure Boot; else the kernel is given to QEMU."""
     argv = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-vga", "none", "-display", "none", "-no-reboot",
             "-smp", "2", "-m", "512", "-serial", serial]
@@ -63,7 +64,7 @@ def command(disk, variables=None, forwards=(), kvm=False, append="", serial="std
                  "-drive", f"if=pflash,format=raw,file={variables}"]
     else:
         text = cmdline or (WORK / "cmdline").read_text().strip()
-        argv += ["-machine", "q35", "-kernel", str(WORK / "vmlinuz"), "-initrd", str(WORK / "initrd"),
+        argv += ["-machine", "q35", "-kernel", str(WORK / "vmlinuz"), "-initrd", str(initrd),
                  "-append", f"{text} {append}".strip()]
     rules = "".join(f",hostfwd=tcp:127.0.0.1:{host}-{guest_address()}:{guest}" for host, guest in forwards)
     disk_as, net_as = ("ide-hd", "e1000e") if config("BOARD").startswith("rack") else ("virtio-blk-pci", "virtio-net-pci")

@@ -1,7 +1,8 @@
 /*
  * stage-0, the only program of the initramfs: chooses a slot, verifies it before anything in it
  * runs, opens its root through dm-verity and hands over. What fails is said on the console and
- * recorded in the control record, and the other slot gets its turn (docs/formats/slot.md).
+ * recorded in the control record, and the other slot gets its turn (docs/formats/slot.md); when
+ * neither may run, rescue takes a bundle.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@
 #include "src/stage0/disk.h"
 #include "src/stage0/handover.h"
 #include "src/stage0/modules.h"
+#include "src/stage0/rescue_machine.h"
 #include "src/stage0/slots.h"
 #include "src/stage0/uefi.h"
 #include "src/stage0/verity.h"
@@ -156,15 +158,22 @@ static void restart(void)
     reboot(RB_AUTOBOOT);
 }
 
-/* Says which slots there are and what is wrong with each; then it is a person's turn. */
-static void give_up(const struct stage *s)
+/* Says which slots there are and what is wrong with each. Comes back when a bundle was installed.
+ */
+static int rescue(struct stage *s, struct err *e)
 {
+    struct rescue r = {
+        .disk = &s->disk, .trust = &s->trust, .board = s->board, .control = &s->control};
+
     for (int i = 0; i < 2; i++) {
         const struct control_slot *c = &s->control.slot[i];
         fprintf(stderr, "stage-0: slot %s: %s, %u tries left\n", slot_name((enum slot_id)i),
                 c->commit ? slot_why_text(c->why) : "nothing complete is in it", c->tries);
     }
-    fprintf(stderr, "stage-0: no slot can be started. Switch the appliance off.\n");
+    fprintf(stderr, "stage-0: no slot can be started\n");
+    if (rescue_is_there())
+        return rescue_run(&r, e);
+    fprintf(stderr, "stage-0: this image has no rescue. Switch the appliance off.\n");
     for (;;)
         pause();
 }
@@ -178,8 +187,11 @@ static int run(struct stage *s, struct err *e)
         s->control = choice.next;
         if (control_store(&s->disk.control, &s->control, e) < 0)
             return -1;
-        if (choice.act == SLOTS_RESCUE)
-            give_up(s);
+        if (choice.act == SLOTS_RESCUE) {
+            if (rescue(s, e) < 0)
+                return -1;
+            restart();
+        }
         if (choice.act == SLOTS_SEND) {
             if (uefi_start_next(choice.slot, e) < 0)
                 fprintf(stderr, "stage-0: slot %s: %s\n", slot_name(choice.slot), e->text);

@@ -37,7 +37,8 @@ def free_port():
 
 
 class Machine:
-    def __init__(self, folder, uefi=False, append="", disk=None, variables=None, cmdline=None):
+    def __init__(self, folder, uefi=False, append="", disk=None, variables=None, cmdline=None,
+                 initrd=WORK / "initrd"):
         self.folder, self.port, self.http_port = Path(folder), free_port(), free_port()
         self.disk = disk or self.folder / "disk.qcow2"
         if not disk:
@@ -46,7 +47,7 @@ class Machine:
         if uefi and not variables:
             self.variables = self.folder / "variables"
             vm.secure_variables(self.variables)
-        self.append, self.cmdline = append, cmdline
+        self.append, self.cmdline, self.initrd = append, cmdline, initrd
         self.lines, self.process = [], None  # (seconds since power-on, text)
 
     def __enter__(self):
@@ -61,7 +62,8 @@ class Machine:
         self.monitor = self.folder / "monitor"
         self.monitor.unlink(missing_ok=True)
         argv = vm.command(self.disk, self.variables, ((self.port, 443), (self.http_port, 80)), append=self.append,
-                          monitor=f"unix:{self.monitor},server,nowait", cmdline=self.cmdline)
+                          monitor=f"unix:{self.monitor},server,nowait", cmdline=self.cmdline,
+                          initrd=self.initrd)
         self.power_on = time.monotonic()
         self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self.reader = threading.Thread(target=self._read, daemon=True)

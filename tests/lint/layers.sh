@@ -10,7 +10,7 @@ cd "${LINT_TOP:-$(dirname -- "$0")/../..}"
 
 find src crypto tools -name '*.[ch]' -o -name '*.def' | LC_ALL=C sort | xargs awk '
     BEGIN {
-        level["src/base"] = 0; level["crypto"] = 1; level["src/model"] = 3
+        level["src/base"] = 0; level["crypto"] = 1; level["src/model"] = level["src/update"] = 3
         level["src/ipc"] = level["src/net"] = level["src/sandbox"] = level["src/rescue"] = 2
     }
     function firmware(path) { return path ~ /^(crypto\/firmware|src\/rescue|src\/update|src\/stage0)\// }
