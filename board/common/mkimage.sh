@@ -52,6 +52,20 @@ unpack_kernel() {
     done
 }
 
+# What may execute: files of the boot image and of the root that belongs to it (src/stage0/ipe.h).
+make_policy() { # ROOT-HASH FILE
+    cat >"$work/ipe.text" <<POLICY
+policy_name=certkeep policy_version=0.0.1
+DEFAULT action=DENY
+op=EXECUTE boot_verified=TRUE action=ALLOW
+op=KMODULE boot_verified=TRUE action=ALLOW
+op=FIRMWARE boot_verified=TRUE action=ALLOW
+op=EXECUTE dmverity_roothash=sha256:$1 action=ALLOW
+POLICY
+    openssl smime -sign -binary -in "$work/ipe.text" -signer "$secure_cert" -inkey "$secure_key" -md sha256 -noattr \
+        -nodetach -nosmimecap -outform der -out "$2"
+}
+
 # stage-0, the modules, the keys it trusts, its board, the root it belongs to, and what rescue runs.
 make_initramfs() { # ROOT-HASH
     tree=$work/initramfs
@@ -63,6 +77,7 @@ make_initramfs() { # ROOT-HASH
     cp "$work/firmware.keys" "$tree/firmware.keys"
     echo "$board" >"$tree/board"
     echo "$1" >"$tree/root-hash"
+    make_policy "$1" "$tree/ipe.policy"
     if [ "$(config RESCUE)" = y ]; then
         ln -s usr/lib "$tree/lib"
         ln -s usr/lib64 "$tree/lib64"

@@ -18,6 +18,7 @@
 #include "src/base/str.h"
 #include "src/stage0/disk.h"
 #include "src/stage0/handover.h"
+#include "src/stage0/ipe.h"
 #include "src/stage0/modules.h"
 #include "src/stage0/rescue_machine.h"
 #include "src/stage0/slots.h"
@@ -82,9 +83,14 @@ static int prepare(struct stage *s, struct err *e)
 {
     uint8_t keys[TRUST_BYTES_MAX];
     size_t n = 0;
+    bool on = false;
 
-    if (firmware_start(e) < 0 || modules_load("/modules", e) < 0)
+    if (firmware_start(e) < 0 || ipe_start("/ipe.policy", &on, e) < 0 ||
+        modules_load("/modules", e) < 0)
         return -1;
+    if (!on)
+        fprintf(stderr, "stage-0: the firmware does not know the key of this image: what executes "
+                        "is limited by the mounts alone\n");
     if (file_bytes("/firmware.keys", keys, sizeof(keys), &n, e) < 0 ||
         trust_parse(keys, n, &s->trust, e) < 0 ||
         file_text("/board", s->board, sizeof(s->board), e) < 0 ||
@@ -147,7 +153,7 @@ static int boot(struct stage *s, enum slot_id id, struct err *e)
     fprintf(stderr, "stage-0: slot %s, version %s, %lld.%03ld s after the kernel's start\n",
             slot_name(id), s->manifest[id].version, (long long)since.tv_sec,
             since.tv_nsec / 1000000);
-    if (handover_run(e) < 0)
+    if (ipe_close(e) < 0 || handover_run(e) < 0)
         return err_wrap(e, "slot %s", slot_name(id));
     return -1;
 }
