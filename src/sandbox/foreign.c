@@ -1,4 +1,5 @@
-/* The order matters: capabilities are kept over the change of user, Landlock needs no privilege. */
+/* The order matters: capabilities are kept over the change of user, Landlock needs no privilege,
+ * and seccomp closes what was needed to get here. */
 #include "src/sandbox/foreign.h"
 
 #include <grp.h>
@@ -39,5 +40,7 @@ int confine_foreign(const struct foreign *f, struct err *e)
         return err_sys(e, "become the program's own user");
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return err_sys(e, "no new privileges");
-    return keep_capabilities(f->capabilities, e) < 0 ? -1 : landlock_apply_foreign(f, e);
+    if (keep_capabilities(f->capabilities, e) < 0 || landlock_apply_foreign(f, e) < 0)
+        return -1;
+    return seccomp_apply_foreign(e);
 }

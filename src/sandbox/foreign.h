@@ -1,6 +1,6 @@
 /*
  * Confinement of a program that is not ours, from outside: its own user with the capabilities it
- * must have, no new privileges, and Landlock. Called between fork and exec.
+ * must have, no new privileges, Landlock and seccomp. Called between fork and exec.
  */
 #pragma once
 #include <stdint.h>

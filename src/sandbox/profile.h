@@ -38,3 +38,5 @@ int landlock_apply_foreign(const struct foreign *f, struct err *e);
 int seccomp_apply(const struct profile *p, struct err *e);
 /* Parent: everything its children may do is open to it; what none of them may ever do is closed. */
 int seccomp_apply_parent(struct err *e);
+/* A program that is not ours, between fork and exec. */
+int seccomp_apply_foreign(struct err *e);

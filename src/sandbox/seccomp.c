@@ -258,3 +258,43 @@ int seccomp_apply_parent(struct err *e)
             return err_wrap(e, "seccomp");
     return load(f, e);
 }
+
+static bool addresses_need(int family)
+{
+    return family == AF_UNIX || family == AF_INET || family == AF_INET6 || family == AF_NETLINK ||
+           family == AF_PACKET;
+}
+
+/*
+ * A program that is not ours may call what it was built on, but for what `never` names, what
+ * changes who it is, what makes memory executable, and sockets of families that addresses do not
+ * need.
+ */
+int seccomp_apply_foreign(struct err *e)
+{
+    static const char *const refused[] = {
+        "memfd_create", "execveat",  "mknod",    "mknodat",       "setuid",      "setgid",
+        "setresuid",    "setresgid", "setreuid", "setregid",      "setgroups",   "capset",
+        "fsconfig",     "fsmount",   "setfsuid", "mount_setattr", "pidfd_getfd", "kcmp",
+    };
+    const struct scmp_arg_cmp executable = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, PROT_EXEC);
+    OWN(own_filter)
+    scmp_filter_ctx f = seccomp_init(SCMP_ACT_ALLOW);
+
+    if (!f)
+        return err_set(e, ERR_SYSTEM, "seccomp: no filter");
+    for (size_t i = 0; i < COUNT(never); i++)
+        if (add(f, SCMP_ACT_ERRNO(EPERM), never[i], 0, NULL, e) < 0)
+            return err_wrap(e, "seccomp");
+    for (size_t i = 0; i < COUNT(refused); i++)
+        if (add(f, SCMP_ACT_ERRNO(EPERM), refused[i], 0, NULL, e) < 0)
+            return err_wrap(e, "seccomp");
+    if (add(f, SCMP_ACT_ERRNO(EPERM), "mprotect", 1, &executable, e) < 0)
+        return err_wrap(e, "seccomp");
+    for (int family = 0; family < AF_MAX; family++) {
+        const struct scmp_arg_cmp it = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)family);
+        if (!addresses_need(family) && add(f, SCMP_ACT_ERRNO(EPERM), "socket", 1, &it, e) < 0)
+            return err_wrap(e, "seccomp");
+    }
+    return load(f, e);
+}

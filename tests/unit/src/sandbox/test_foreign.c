@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -114,6 +116,38 @@ static int act_tcp_listen(void)
     return result(bind(fd, &at, sizeof(struct sockaddr)));
 }
 
+static int act_packet_socket(void)
+{
+    OWN(own_fd)
+    int fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    return result(fd);
+}
+
+static int act_vsock(void)
+{
+    OWN(own_fd)
+    int fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    return result(fd);
+}
+
+static int act_memory_file(void)
+{
+    OWN(own_fd)
+    int fd = memfd_create("program", MFD_CLOEXEC);
+    return result(fd);
+}
+
+static int act_executable_memory(void)
+{
+    void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return p == MAP_FAILED ? errno : result(mprotect(p, 4096, PROT_READ | PROT_EXEC));
+}
+
+static int act_trace(void)
+{
+    return result(ptrace(PTRACE_TRACEME, 0, NULL, NULL));
+}
+
 static const struct {
     const char *name;
     int (*act)(void);
@@ -130,6 +164,11 @@ static const struct {
     {"has no other", act_change_owner, EPERM},
     {"stays its own user", act_become_root, EPERM},
     {"opens no TCP port", act_tcp_listen, EACCES},
+    {"speaks to the link", act_packet_socket, 0},
+    {"speaks to nothing else", act_vsock, EPERM},
+    {"makes no file in memory", act_memory_file, EPERM},
+    {"makes no memory executable", act_executable_memory, EPERM},
+    {"traces nobody", act_trace, EPERM},
 };
 
 static int in_child(int (*act)(void), bool confined)
