@@ -6,7 +6,7 @@
 set -u
 cd "$(dirname -- "$0")/../.." || exit 1
 
-[ $# -gt 0 ] || set -- layers size banned tables features format shell cppcheck tidy analyze selftest
+[ $# -gt 0 ] || set -- layers size banned tables features assurance format shell cppcheck tidy analyze selftest
 passed=0
 failed=0
 for name in "$@"; do

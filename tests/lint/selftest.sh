@@ -45,7 +45,7 @@ sample() { cat >"$tree/$1"; }
 body() { printf 'int f(char *p, int n);\n\nint f(char *p, int n)\n{\n%s\n    return n;\n}\n' "$1"; }
 
 clean
-for lint in layers size banned tables features format shell cppcheck tidy analyze; do
+for lint in layers size banned tables features assurance format shell cppcheck tidy analyze; do
     out=$("$here/$lint.sh" 2>&1) || { echo "$lint fails on a clean tree: $out"; failed=1; }
 done
 
@@ -54,8 +54,8 @@ echo '#include "src/key/serve.h"' | sample src/core/sideways.c;     expect layer
 echo '#include "msg.h"' | sample src/ipc/local.c;                   expect layers src/ipc/local.c
 echo '#include "src/ipc/msg.h"' | sample crypto/up.h;               expect layers crypto/up.h
 echo '#include <openssl/evp.h>' | sample crypto/firmware/other.c;   expect layers "links mbedTLS alone, not openssl"
-echo '#include "crypto/kdf.h"' | sample src/update/other.c;         expect layers "share src/base alone"
-echo '#include "crypto/firmware/slot.h"' | sample src/key/fw.c;     expect layers "share src/base alone"
+echo '#include "crypto/kdf.h"' | sample src/update/other.c;         expect layers "share src/base and"
+echo '#include "crypto/firmware/slot.h"' | sample src/key/fw.c;     expect layers "share src/base and"
 echo '#include <psa/crypto.h>' | sample crypto/second.c;            expect layers "psa is for the firmware"
 
 yes '/* line */' | head -n 401 | sample src/base/long.c;            expect size src/base/long.c
@@ -101,6 +101,12 @@ features "$row" '| 001 | A | It. |';                                expect featu
 features "$row" '- 001-002 more';                                   expect features "002 stands in line"
 features "$row" '| 448 | A | |';                                    expect features "448 does not say"
 features "$(echo "$row" | sed 's,001,x,')";                         expect features "001 belongs to this release"
+
+# shellcheck disable=SC2016 # the backquotes are Markdown's
+for row in '| 1 | A | B | |' '| 1 | A | B | `test_thing.py::test_lost` |'; do
+    mkdir -p "$tree/docs"
+    printf '| Point | A | B | Test |\n| --- | --- | --- | --- |\n%s\n' "$row" | sample docs/assurance.md; expect assurance "assurance.md:3: 1"
+done
 
 printf 'int  f ( void ) ;\n' | sample src/base/crooked.c;           expect format src/base/crooked.c
 # shellcheck disable=SC2016 # what it plants
