@@ -166,9 +166,9 @@ static void restart(void)
 
 /* Says which slots there are and what is wrong with each. Comes back when a bundle was installed.
  */
-static int rescue(struct stage *s, struct err *e)
+static int rescue(const struct stage *s, struct err *e)
 {
-    struct rescue r = {
+    const struct rescue r = {
         .disk = &s->disk, .trust = &s->trust, .board = s->board, .control = &s->control};
 
     for (int i = 0; i < 2; i++) {

@@ -33,7 +33,7 @@
 #define SHOWN_MAX 1024
 
 struct machine {
-    struct rescue *rescue;
+    const struct rescue *rescue;
     pid_t dhcp, server;
     unsigned dhcp_pause, server_pause;
     char *shown; /* the addresses on the console */
@@ -170,17 +170,18 @@ static void show_addresses(struct machine *m)
     fputs(m->shown, stderr);
 }
 
-int rescue_run(struct rescue *r, struct err *e)
+int rescue_run(const struct rescue *r, struct err *e)
 {
-    struct machine m = {.rescue = r};
+    struct rescue full = *r;
+    struct machine m = {.rescue = &full};
     struct identity id;
     char fingerprint[65];
 
     if (folders(e) < 0 || identity_make("certkeep", &id, e) < 0 ||
         identity_fingerprint(&id, fingerprint, e) < 0 ||
-        server_listen(RESCUE_PORT, &r->listener, e) < 0)
+        server_listen(RESCUE_PORT, &full.listener, e) < 0)
         return err_wrap(e, "rescue");
-    r->identity = &id;
+    full.identity = &id;
     fprintf(stderr, "rescue: certificate SHA-256 fingerprint: %s\n", fingerprint);
     do {
         start(&m);

@@ -5,4 +5,4 @@
 /* False when the boot image was made without rescue: then a person has to come. */
 bool rescue_is_there(void);
 /* Returns once a bundle is installed. `r` without identity and listener. */
-int rescue_run(struct rescue *r, struct err *e);
+int rescue_run(const struct rescue *r, struct err *e);
