@@ -138,18 +138,18 @@ class Appliance:
             raise ConnectionError("neither the local CA nor the console vouches for this certificate")
         return conn
 
-    def request(self, method, path, body=None, headers=None, token=True, timeout=60):
-        """One call -> (status, headers, bytes). Path without /api/v1 gets it."""
+    def request(self, method, path, body=None, headers=None, token=True, timeout=60, data=None, kind="application/json"):
+        """One call -> (status, headers, bytes). Path without /api/v1 gets it; data: bytes instead of a JSON body."""
         if not path.startswith("/api/"):
             path = "/api/v1" + path
         conn = self._connection(timeout)
         send = {"Accept": "application/json", **(headers or {})}
         if token and self.token:
             send["Authorization"] = f"Bearer {self.token}"
-        data = None
         if body is not None:
             data = json.dumps(body).encode()
-            send["Content-Type"] = "application/json"
+        if data is not None:
+            send["Content-Type"] = kind
         try:
             conn.request(method, path, body=data, headers=send)
             answer = conn.getresponse()

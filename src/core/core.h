@@ -41,8 +41,10 @@ struct core {
     const char *https;     /* where the UI listens; on an appliance image */
     uint64_t start_record; /* audit record of this start; proof.c */
     char unproven[200];    /* why the version that runs is not proven healthy yet; "" when it is */
-    uint64_t web_lost;     /* how often web has gone away */
-    uint64_t lost;         /* how often a process we talk to has gone away: see run_interrupted */
+    bool update_checking;  /* update.c: the received update is read again, and committed */
+    char update_problem[ERR_TEXT_BYTES]; /* how its last check failed; "" */
+    uint64_t web_lost;                   /* how often web has gone away */
+    uint64_t lost; /* how often a process we talk to has gone away: see run_interrupted */
 };
 
 #define KEY_TIMEOUT_MS 30000

@@ -62,6 +62,7 @@ static bool may_see(const struct stream *s, const char *table)
         {"user", PERM_USER_ADMIN},
         {"connector", PERM_CONNECTOR_READ},
         {"policy", PERM_POLICY_READ},
+        {"system", PERM_ANY},
     };
     for (size_t i = 0; i < COUNT(needs); i++)
         if (str_eq(needs[i].table, table))

@@ -93,7 +93,7 @@ static bool failed_since_installed(const json_t *all, const char *slot)
            str_eq(slot_member(all, slot, "tries"), "0");
 }
 
-static json_t *slot_of(const json_t *all, const char *slot)
+json_t *machine_slot(const json_t *all, const char *slot)
 {
     json_t *o = json_object();
     int64_t built;
@@ -105,9 +105,9 @@ static json_t *slot_of(const json_t *all, const char *slot)
     json_put_bool(o, "healthy", running && str_eq(json_str(all, "healthy"), "true"));
     json_put_bool(o, "complete", !str_eq(slot_member(all, slot, "commit"), "0"));
     json_put_bool(o, "blessed", str_eq(slot_member(all, slot, "blessed"), "true"));
-    json_put_bool(o, "failed",
-                  !running && commit_of(all, slot) > commit_of(all, json_str(all, "running")) &&
-                      failed_since_installed(all, slot));
+    const bool newer = !running && commit_of(all, slot) > commit_of(all, json_str(all, "running"));
+    json_put_bool(o, "failed", newer && failed_since_installed(all, slot));
+    json_put_bool(o, "next", newer && !failed_since_installed(all, slot));
     put_number(o, "tries", slot_member(all, slot, "tries"));
     json_put_str(o, "version", or_null(slot_member(all, slot, "version")));
     if (parse_i64(slot_member(all, slot, "built"), 0, INT64_MAX, &built, NULL) == 0)
@@ -184,7 +184,7 @@ static int put_slots(struct core *core, json_t *facts, struct err *e)
         return -1;
     json_put_str(facts, "board", json_str(all, "board"));
     for (size_t i = 0; i < COUNT(names); i++)
-        json_array_append_new(slots, slot_of(all, names[i]));
+        json_array_append_new(slots, machine_slot(all, names[i]));
     OWN(own_mem)
     char *told = machine_last_start(facts);
     json_put_bool(facts, "fell_back", machine_fell_back(facts));

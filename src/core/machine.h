@@ -12,6 +12,8 @@ int machine_demand(const struct core *core, struct err *e);
 int machine_facts(struct core *core, json_t **out, struct err *e);
 /* What certkeep-update knows of the slots: {"step", "running", "slot.a.tries": ...}, texts all. */
 int machine_slots(struct core *core, json_t **out, struct err *e);
+/* One slot of what machine_slots got, as the API shows it. */
+json_t *machine_slot(const json_t *all, const char *slot);
 /* Of the facts: a member of the slot that runs. */
 bool machine_running_is(const json_t *facts, const char *member);
 /* Whether another slot holds a system that may be started. */

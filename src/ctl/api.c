@@ -93,6 +93,8 @@ void api_answer_free(struct api_answer *a)
     web_answer_free(&a->raw);
 }
 
+#define API_BYTES "application/octet-stream"
+
 static enum err_code code_of_status(long status)
 {
     static const struct {
@@ -145,14 +147,14 @@ static void add_header(struct strs *out, const char *name, const char *value)
     strs_add(out, buf_cstr(&line));
 }
 
-/* Routes that take an idempotency key are all POSTs but those that sign in or set up. */
+/* Routes that take an idempotency key are all JSON POSTs but those that sign in or set up. */
 static void add_headers(struct ctl *c, const char *method, const char *path, const char *etag,
-                        bool body, struct strs *out)
+                        const char *kind, struct strs *out)
 {
     char key[ID_CHARS + 1];
 
-    if (body)
-        strs_add(out, "Content-Type: application/json");
+    if (kind)
+        add_header(out, "Content-Type", kind);
     if (etag)
         add_header(out, "If-Match", etag);
     if (c->cookie.n)
@@ -166,7 +168,7 @@ static void add_headers(struct ctl *c, const char *method, const char *path, con
         add_header(out, "Authorization", buf_cstr(&bearer));
     }
     if (str_eq(method, "POST") && !str_eq(path, "/session") && !str_eq(path, "/setup") &&
-        !str_eq(path, "/unlock")) {
+        !str_eq(path, "/unlock") && !str_eq(kind, API_BYTES)) {
         id_new(key);
         add_header(out, "Idempotency-Key", key);
     }
@@ -194,25 +196,23 @@ static int parse_answer(struct api_answer *a, struct err *e)
     return 0;
 }
 
-int api_call(struct ctl *c, const char *method, const char *path, const json_t *body,
-             const char *etag, struct api_answer *out, struct err *e)
+static int perform(struct ctl *c, const char *method, const char *path, const char *kind,
+                   struct blob body, const char *etag, struct api_answer *out, struct err *e)
 {
     struct api_answer a = {0};
     struct err why = {0};
-    OWN(buf_free)
-    struct buf text = BUF_SECRET(BODY_MAX);
     OWN(own_wiped_strs)
     struct strs headers = {0};
 
-    if (api_open(c, false, e) < 0 || (body && json_print(body, &text, e) < 0))
+    if (api_open(c, false, e) < 0)
         return -1;
     OWN(own_mem)
     char *full = xasprintf("/api/v1%s", path);
-    add_headers(c, method, path, etag, body != NULL, &headers);
-    int r = web_perform(c->web, method, full, &headers, buf_blob(&text), &a.raw, &why);
+    add_headers(c, method, path, etag, kind, &headers);
+    int r = web_perform(c->web, method, full, &headers, body, &a.raw, &why);
     if (r < 0 && why.code == ERR_NETWORK && strstr(why.text, "cut the connection") &&
         !str_eq(method, "PATCH")) /* once more: GET, DELETE, and POST by its key, are repeatable */
-        r = web_perform(c->web, method, full, &headers, buf_blob(&text), &a.raw, &why);
+        r = web_perform(c->web, method, full, &headers, body, &a.raw, &why);
     if (r < 0)
         return err_set(e, why.code, "%s", why.text);
     a.status = a.raw.status;
@@ -222,6 +222,24 @@ int api_call(struct ctl *c, const char *method, const char *path, const json_t *
     }
     *out = a;
     return 0;
+}
+
+int api_call(struct ctl *c, const char *method, const char *path, const json_t *body,
+             const char *etag, struct api_answer *out, struct err *e)
+{
+    OWN(buf_free)
+    struct buf text = BUF_SECRET(BODY_MAX);
+
+    if (body && json_print(body, &text, e) < 0)
+        return -1;
+    return perform(c, method, path, body ? "application/json" : NULL, buf_blob(&text), etag, out,
+                   e);
+}
+
+int api_post_bytes(struct ctl *c, const char *path, struct blob bytes, struct api_answer *out,
+                   struct err *e)
+{
+    return perform(c, "POST", path, API_BYTES, bytes, NULL, out, e);
 }
 
 int api_get(struct ctl *c, const char *path, json_t **out, struct err *e)

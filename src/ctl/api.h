@@ -17,6 +17,9 @@ void api_answer_free(struct api_answer *a);
 /* Path behind /api/v1, with its query. body and etag may be NULL. -1 for every status from 400. */
 int api_call(struct ctl *c, const char *method, const char *path, const json_t *body,
              const char *etag, struct api_answer *out, struct err *e);
+/* POST of bytes, which may be sent again. */
+int api_post_bytes(struct ctl *c, const char *path, struct blob bytes, struct api_answer *out,
+                   struct err *e);
 /* GET of JSON; the caller owns *out. */
 int api_get(struct ctl *c, const char *path, json_t **out, struct err *e);
 /* Finds out url and trust, and opens; done by api_call too. ERR_INPUT when there is no address. */

@@ -109,6 +109,24 @@ int update_begin(const struct updater *u, const uint8_t *head, size_t n, uint32_
     return 0;
 }
 
+int update_pending(const struct updater *u, struct manifest *out, struct err *e)
+{
+    OWN(own_mem)
+    struct head *h = xcalloc(1, sizeof(*h));
+    OWN(own_mem)
+    uint8_t *stash = xmalloc(HEAD_BYTES_MAX);
+    struct control c;
+
+    if (control_load(&u->disk->control, &c, e) < 0 ||
+        block_read(&u->disk->control, STASH_AT, stash, HEAD_BYTES_MAX, e) < 0)
+        return -1;
+    struct policy policy = policy_of(u, &c);
+    if (head_parse(stash, HEAD_BYTES_MAX, &policy, h, e) < 0)
+        return -1;
+    *out = h->manifest;
+    return 0;
+}
+
 /* What a call after the first needs: the journal, and the head it names, judged anew. */
 static int resume(const struct updater *u, struct control *c, struct journal *j, struct head *h,
                   struct err *e)

@@ -17,6 +17,8 @@ struct updater {
  */
 int update_begin(const struct updater *u, const uint8_t *head, size_t n, uint32_t *next,
                  struct err *e);
+/* What the update under way, which the journal names, is of. */
+int update_pending(const struct updater *u, struct manifest *out, struct err *e);
 /* Writes piece `i`. A piece that is on the disk already is skipped; ERR_CONFLICT names the next. */
 int update_piece(const struct updater *u, uint32_t i, const uint8_t *p, size_t n, uint32_t *next,
                  struct err *e);

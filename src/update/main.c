@@ -159,6 +159,9 @@ static int do_status(const struct call *k, struct err *e)
            control_healthy(&c, c.running) ? "true" : "false", (unsigned long long)c.floor);
     print_slot(k, &c, SLOT_A);
     print_slot(k, &c, SLOT_B);
+    struct manifest m;
+    if (j.target != SLOT_NONE && update_pending(&k->u, &m, NULL) == 0)
+        print_manifest("update.", &m);
     if (j.target != SLOT_NONE)
         printf("update.slot=%s\nupdate.pieces=%u\nupdate.next=%u\n", slot_name(j.target), j.pieces,
                j.written + 1);

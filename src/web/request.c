@@ -226,17 +226,17 @@ static int check_framing(struct request *r, const struct headers *h, struct refu
     return 0;
 }
 
-/* JSON is the one kind of body the API takes (RFC 8259). */
+/* JSON is the one kind of body the API takes (RFC 8259), but for the pieces of an update. */
 static int check_type(const struct request *r, struct refusal *why)
 {
-    const char *type = r->content_type;
+    const char *type = r->content_type, *want = request_body_type(r->path);
     const size_t n = strcspn(type, "; ");
 
     if (!r->chunked && !r->content_length)
         return 0;
-    if (n != strlen("application/json") || strncasecmp(type, "application/json", n) != 0 ||
+    if (n != strlen(want) || strncasecmp(type, want, n) != 0 ||
         (type[n] && !str_ieq(type + n, ";charset=utf-8") && !str_ieq(type + n, "; charset=utf-8")))
-        return refuse(why, 415, "Content-Type: expected application/json");
+        return refuse(why, 415, "Content-Type: expected %s", want);
     return 0;
 }
 

@@ -43,5 +43,11 @@ struct request *request_parse(struct blob head, struct refusal *why);
 void request_free(struct request *r); /* wipes: the credential was in it */
 /* The Host is an address, localhost, or one of `names`. -1 with `why`. */
 int request_check_host(const struct request *r, const struct strs *names, struct refusal *why);
+/* Of the body that a path takes. */
+static inline const char *request_body_type(const char *path)
+{
+    return str_starts(path, "/api/v1/system/update/pieces/") ? "application/octet-stream"
+                                                             : "application/json";
+}
 /* Its value; -1 for another character. */
 int request_hex_digit(char c);

@@ -29,7 +29,7 @@ ROLES = roles()
 
 
 def path_of(path):
-    return path.replace("{record}", "cert").replace("{id}", NOBODY).replace("{connector}", NOBODY)
+    return path.replace("{record}", "cert").replace("{id}", NOBODY).replace("{connector}", NOBODY).replace("{n}", "0")
 
 
 def call(a, method, path, token=None, body=None, headers=None):

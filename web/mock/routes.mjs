@@ -2,13 +2,14 @@
 import { add, audit, db, iso, newId, sha, trail } from './data.mjs';
 import { kinds, schemas } from './defs.mjs';
 import { list } from './list.mjs';
+import { machineRoutes } from './machine.mjs';
 import { startTest, testOf } from './server-tests.mjs';
 import { approve, cancel, changed, emit, run, start } from './work.mjs';
 
 export const problem = (status, code, detail, field) => ({ type: `urn:certkeep:error:${code}`, title: code, status, detail, ...(field ? { field } : {}) });
 const bad = (...a) => ({ error: problem(...a) });
 const P = (path) => new RegExp(`^/api/v1${path.replace('ID', '([0-9a-z]+)')}$`);
-const PERMISSIONS = ['CERT_READ', 'CERT_WRITE', 'DEPLOY_APPROVE', 'SERVER_READ', 'SERVER_WRITE', 'HOST_KEY_APPROVE', 'CONNECTOR_READ', 'CONNECTOR_WRITE', 'POLICY_READ', 'POLICY_WRITE', 'JOB_READ', 'JOB_WRITE', 'USER_ADMIN', 'AUDIT_READ', 'SYSTEM_ADMIN'];
+const PERMISSIONS = ['CERT_READ', 'CERT_WRITE', 'DEPLOY_APPROVE', 'SERVER_READ', 'SERVER_WRITE', 'HOST_KEY_APPROVE', 'CONNECTOR_READ', 'CONNECTOR_WRITE', 'POLICY_READ', 'POLICY_WRITE', 'JOB_READ', 'JOB_WRITE', 'USER_ADMIN', 'AUDIT_READ', 'SYSTEM_UPDATE', 'SYSTEM_ADMIN'];
 const find = (table, id) => db[table].find((r) => r.id === id);
 const etag = (r) => ({ ETag: `"${r.rev}"` });
 
@@ -216,6 +217,7 @@ export const routes = [
   ['POST', P('/servers/ID/disable'), set('server', () => ({ state: 'Disabled' }))], ['POST', P('/servers/ID/enable'), set('server', () => ({ state: 'Unverified' }))],
   ['POST', P('/policies/check'), policyCheck],
   ...crud('policy', '/policies', 'name', { keep: (p) => p.builtin && `${p.name} is built in: change its limits instead` }),
+  ...machineRoutes(P),
   ['GET', P('/settings/retention'), () => ({ body: retention.now, headers: { ETag: `"${retention.rev}"` } })],
   ['PATCH', P('/settings/retention'), (c) => {
     const t = take('retention', c.body, retention.now, true);

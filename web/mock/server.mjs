@@ -5,6 +5,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { db, record, seedAll } from './data.mjs';
+import { setMachine } from './machine.mjs';
 import { problem, routes } from './routes.mjs';
 import { emit, streams } from './work.mjs';
 
@@ -43,10 +44,10 @@ function answer(res, status, body, headers = {}) {
   res.end(body === undefined ? '' : text ? body : JSON.stringify(body));
 }
 
-async function bodyOf(req) {
+async function bytesOf(req) {
   const parts = [];
   for await (const p of req) parts.push(p);
-  return parts.length ? JSON.parse(Buffer.concat(parts).toString()) : undefined;
+  return Buffer.concat(parts);
 }
 
 const OPEN = ['/api/v1/state', '/api/v1/setup', '/api/v1/unlock', '/api/v1/session'];
@@ -62,7 +63,9 @@ async function api(req, res, url) {
   for (const [method, pattern, handler] of routes) {
     const m = method === req.method && pattern.exec(url.pathname);
     if (!m) continue;
-    const r = handler({ id: m[1], body: await bodyOf(req), query: url.searchParams, ifMatch: req.headers['if-match'], user, cookie, appliance });
+    const bytes = await bytesOf(req);
+    const json = bytes.length && req.headers['content-type'] !== 'application/octet-stream';
+    const r = handler({ id: m[1], bytes, body: json ? JSON.parse(bytes.toString()) : undefined, query: url.searchParams, ifMatch: req.headers['if-match'], user, cookie, appliance });
     if (r.error) return answer(res, r.error.status, r.error);
     if (req.method !== 'GET' && user) record(user.username, `${req.method} ${url.pathname.split('/').slice(3).join(' ')}`, m[1] ?? '', '', 'ok');
     return answer(res, r.status ?? 200, r.body, r.headers);
@@ -72,7 +75,8 @@ async function api(req, res, url) {
 
 /* Only for tests: put the appliance into a state, end all sessions, begin anew. */
 async function control(req, res) {
-  const body = await bodyOf(req);
+  const body = JSON.parse((await bytesOf(req)).toString());
+  if (body.machine) setMachine(body.machine);
   if (body.state) appliance.state = body.state;
   if (body.signOut) appliance.sessions.clear();
   if (body.touch) {

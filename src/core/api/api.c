@@ -61,6 +61,10 @@ static int take_body(struct api *a, struct blob body, struct err *e)
     bytes_set(&a->raw_body, body);
     if (body.n == 0)
         return 0;
+    if (str_starts(a->path, "/api/v1/system/update/pieces/"))
+        return str_eq(a->content_type, "application/octet-stream")
+                   ? 0
+                   : err_set(e, ERR_INPUT, "Content-Type: expected application/octet-stream");
     if (!str_starts(text_of(a->content_type), "application/json") &&
         !str_starts(text_of(a->content_type), "application/merge-patch+json"))
         return err_set(e, ERR_INPUT, "Content-Type: expected application/json");

@@ -11,6 +11,7 @@ import { List } from '../table';
 import { Copy, Empty, Head, Loading, Note, Trouble } from '../ui/bits';
 import { Confirm, Dialog } from '../ui/dialog';
 import { say } from '../ui/toast';
+import { Update } from './Update';
 
 const ROLES: Record<string, string> = {
   viewer: 'sees everything but the audit',
@@ -27,6 +28,7 @@ export function Settings({ tab }: { tab: string }) {
   const tabs: [string, string][] = [
     ...(may('USER_ADMIN') ? [['users', 'Users'] as [string, string]] : []),
     ['tokens', 'API tokens'],
+    ['update', 'Update'],
     ...(may('SYSTEM_ADMIN') ? [['codes', 'One-time codes'], ['retention', 'Retention'], ['appliance', 'Appliance']] as [string, string][] : []),
   ];
   const now = tab || tabs[0]![0];
@@ -35,7 +37,7 @@ export function Settings({ tab }: { tab: string }) {
     <>
       <nav class="tabs" aria-label="Settings">{tabs.map(([t, text]) => <Link key={t} to={`/settings/${t}`} aria-current={t === now ? 'page' : undefined}>{text}</Link>)}</nav>
       {!known ? <><Head title="Settings" /><Empty title="Not for your roles"><p>Somebody who manages users can give you a role that has it.</p></Empty></>
-        : now === 'users' ? <Users /> : now === 'tokens' ? <Tokens /> : now === 'codes' ? <Codes /> : now === 'retention' ? <Retention /> : <Appliance />}
+        : now === 'users' ? <Users /> : now === 'tokens' ? <Tokens /> : now === 'update' ? <Update /> : now === 'codes' ? <Codes /> : now === 'retention' ? <Retention /> : <Appliance />}
     </>
   );
 }

@@ -118,8 +118,10 @@ static const struct {
     /* type, origin, credentials */
     {POST "Content-Length: 2\r\n" E, 415},
     {POST "Content-Type: text/plain\r\nContent-Length: 2\r\n" E, 415},
+    {POST "Content-Type: application/octet-stream\r\nContent-Length: 2\r\n" E, 415},
     {POST "Content-Type: application/jsonx\r\nContent-Length: 2\r\n" E, 415},
     {POST "Content-Type: application/json; charset=latin1\r\nContent-Length: 2\r\n" E, 415},
+    {"POST /api/v1/system/update/pieces/1 HTTP/1.1\r\n" H JSON "Content-Length: 2\r\n" E, 415},
     {POST "Sec-Fetch-Site: cross-site\r\n" E, 403},
     {POST "Sec-Fetch-Site: same-site\r\n" E, 403},
     {POST "Origin: https://evil.example\r\n" E, 403},
