@@ -54,7 +54,7 @@ DIRS_base := src/base
 DIRS_crypto := crypto
 DIRS_ipc  := src/ipc src/net src/sandbox
 DIRS_model := src/model
-PROCESSES := parent key core web ca deploy sys ctl resolv
+PROCESSES := parent key core web ca deploy sys console ctl resolv
 # The trust root outside the service: linked statically, with mbedTLS, src/base and the confinement alone.
 FIRMWARE := update stage0
 

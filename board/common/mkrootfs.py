@@ -20,7 +20,7 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parent.parent.parent
 LIBRARIES = ("/usr/lib/x86_64-linux-gnu", "/usr/lib64", "/usr/lib")
 LINKER = "/usr/lib64/ld-linux-x86-64.so.2"
-PROGRAMS = ("parent", "key", "core", "web", "ca", "deploy", "sys", "resolv", "update")
+PROGRAMS = ("parent", "key", "core", "web", "ca", "deploy", "sys", "console", "resolv", "update")
 PLUGINS = ("/usr/lib/softhsm/libsofthsm2.so",)
 FOREIGN = ("/usr/sbin/dhcpcd",)
 RESCUE = "/usr/sbin/dhcpcd"  # what rescue in the boot image runs

@@ -14,6 +14,7 @@
 #include "src/core/flow/jobs.h"
 #include "src/core/flow/worker.h"
 #include "src/core/http01.h"
+#include "src/core/network.h"
 
 static void bad(const struct msg *m, const struct err *e)
 {
@@ -96,17 +97,27 @@ static void on_key_attached(struct channel *c, void *arg)
 const struct channel_events key_events = {
     .message = on_key, .attached = on_key_attached, .closed = on_lost};
 
-/* ---- sys: only answers ---- */
+/* ---- sys: answers, and says when the console set the network ---- */
 static void on_sys(struct channel *c, struct msg *m, void *arg)
 {
     struct err e = {0};
     (void)c;
-    (void)arg;
-    err_set(&e, ERR_BUG, "sys only answers");
+    if (m->type == MSG_SYS_TYPED) {
+        network_started(arg);
+        return;
+    }
+    err_set(&e, ERR_BUG, "not for core");
     bad(m, &e);
 }
 
-const struct channel_events sys_events = {.message = on_sys, .closed = on_lost};
+static void on_sys_attached(struct channel *c, void *arg)
+{
+    (void)c;
+    network_started(arg);
+}
+
+const struct channel_events sys_events = {
+    .message = on_sys, .attached = on_sys_attached, .closed = on_lost};
 
 /* ---- ca ---- */
 static int ca_remember(struct core *core, const struct msg_CA_REMEMBER *q, struct err *e)

@@ -25,7 +25,6 @@
 #include "src/core/named_key.h"
 #include "src/model/order_state.h"
 
-#define UI_KEY "tls-ui"
 #define UI_DAYS 47
 #define LOCAL_CA_NAME "Local CA"
 
@@ -166,7 +165,7 @@ char *setup_ui_names(struct core *core)
     return default_names();
 }
 
-static int keep_names(struct core *core, const struct strs *names, struct err *e)
+int setup_keep_names(struct core *core, const struct strs *names, struct err *e)
 {
     OWN(txn_abort)
     struct txn *t = NULL;
@@ -186,7 +185,7 @@ static int keep_names(struct core *core, const struct strs *names, struct err *e
     return txn_commit(&t, e);
 }
 
-static int ui_csr(struct core *core, const struct named_key *k, struct buf *csr, struct err *e)
+int setup_ui_csr(struct core *core, const struct named_key *k, struct buf *csr, struct err *e)
 {
     OWN(own_mem)
     char *names = setup_ui_names(core);
@@ -291,14 +290,15 @@ static int publish_root(struct core *core, const struct chain *c, struct err *e)
     return write_public(core, "root.pem", buf_blob(&pem), e);
 }
 
-static int keep_ui(struct core *core, const char *pem, int64_t renew_at, struct err *e)
+int setup_keep_ui(struct core *core, const char *pem, int64_t renew_at, const char *imported,
+                  struct err *e)
 {
     OWN(txn_abort)
     struct txn *t = NULL;
     OWN(own_mem)
     char *at = xasprintf("%lld", (long long)renew_at);
     if (txn_begin(core->db, true, &t, e) < 0 || setting_put(t, "ui.chain", pem, e) < 0 ||
-        setting_put(t, "ui.renew_at", at, e) < 0)
+        setting_put(t, "ui.renew_at", at, e) < 0 || setting_put(t, "ui.imported", imported, e) < 0)
         return -1;
     return txn_commit(&t, e);
 }
@@ -331,8 +331,8 @@ int setup_ui_certificate(struct core *core, struct err *e)
     if (renew_at > now_s())
         return 0;
     if (find_local(core, &ca, e) < 0 ||
-        named_key_make(core, UI_KEY, KEY_P256, PURPOSE_TLS_SERVER | PURPOSE_CSR, &k, e) < 0 ||
-        ui_csr(core, &k, &csr, e) < 0 || ui_order(core, ca.id, buf_blob(&csr), &o, e) < 0 ||
+        named_key_make(core, SETUP_UI_KEY, KEY_P256, PURPOSE_TLS_SERVER | PURPOSE_CSR, &k, e) < 0 ||
+        setup_ui_csr(core, &k, &csr, e) < 0 || ui_order(core, ca.id, buf_blob(&csr), &o, e) < 0 ||
         ui_enroll(core, &o, &pem, e) < 0 || chain_parse(buf_blob(&pem), &got, e) < 0 ||
         chain_order(&got, bytes_blob(&k.spki), false, &ordered, e) < 0 ||
         publish_root(core, &ordered, e) < 0)
@@ -340,7 +340,8 @@ int setup_ui_certificate(struct core *core, struct err *e)
     X509_free(ordered.v[--ordered.n]); /* the root is not served */
     ordered.v[ordered.n] = NULL;
     if (chain_pem(&ordered, &served, e) < 0 ||
-        keep_ui(core, buf_cstr(&served), now_s() + (int64_t)UI_DAYS * 86400 * 2 / 3, e) < 0)
+        setup_keep_ui(core, buf_cstr(&served), now_s() + (int64_t)UI_DAYS * 86400 * 2 / 3, NULL,
+                      e) < 0)
         return -1;
     appliance_publish_identity(core);
     return 0;
@@ -379,7 +380,7 @@ static int admin_make(struct core *core, const struct setup_request *q, struct e
 
 int setup_appliance(struct core *core, const struct setup_request *q, struct err *e)
 {
-    if (keep_names(core, q->names, e) < 0)
+    if (setup_keep_names(core, q->names, e) < 0)
         return -1;
     if (init_token(core, q->passphrase, e) < 0)
         return err_wrap(e, "HSM token");

@@ -1,4 +1,4 @@
-/* Starts dhcpcd in the foreground with the configuration of the image. */
+/* Starts dhcpcd in the foreground with the configuration of sys, or else that of the image. */
 #include "src/parent/dhcp.h"
 
 #include <errno.h>
@@ -17,19 +17,20 @@
 #define PROGRAM "/usr/sbin/dhcpcd"
 #define HOOK "/usr/lib/certkeep/certkeep-resolv"
 #define LOADER "/usr/lib64/ld-linux-x86-64.so.2"
+#define SETTINGS MACHINE_FOLDER "/dhcpcd.conf"
 #define PAUSE_MS 5000
 
 static const struct foreign confinement = {
     .uid = DHCP_UID,
     .capabilities = 1u << CAP_NET_ADMIN | 1u << CAP_NET_RAW | 1u << CAP_NET_BIND_SERVICE,
-    .reads = "/etc /usr/lib /proc /sys/class /sys/devices /dev/null /dev/urandom",
-    .writes = "/run/dhcpcd /run/net /proc/sys/net",
+    .reads = "/etc /usr/lib /proc /sys/class /sys/devices /dev/null /dev/urandom " MACHINE_FOLDER,
+    .writes = "/run/dhcpcd " DHCP_TOLD " /proc/sys/net",
     .runs = PROGRAM " " HOOK " " LOADER,
 };
 
 int dhcp_folders(struct err *e)
 {
-    static const char *const folders[] = {"/run/dhcpcd", "/run/net"};
+    static const char *const folders[] = {"/run/dhcpcd", DHCP_TOLD};
 
     for (size_t i = 0; i < COUNT(folders); i++)
         if (mkdir(folders[i], 0755) < 0 || chown(folders[i], DHCP_UID, DHCP_UID) < 0)
@@ -40,7 +41,10 @@ int dhcp_folders(struct err *e)
 /* In the child; the loop's signal mask and handlers end with the exec. */
 static void become(void)
 {
-    char *const argv[] = {(char[]){PROGRAM}, (char[]){"--nobackground"}, (char[]){"--quiet"}, NULL};
+    const bool set = access(SETTINGS, R_OK) == 0;
+    char *const argv[] = {(char[]){PROGRAM},   (char[]){"--nobackground"},
+                          (char[]){"--quiet"}, set ? (char[]){"--config"} : NULL,
+                          (char[]){SETTINGS},  NULL};
     char *const env[] = {(char[]){"LANG=C.UTF-8"}, NULL};
     sigset_t none;
     struct err e;
@@ -76,11 +80,24 @@ void dhcp_start(struct parent *p)
     start(p);
 }
 
+void dhcp_again(struct parent *p)
+{
+    if (p->dhcp.pid == 0)
+        return; /* it starts soon, with what is set then */
+    p->dhcp.again = true;
+    kill(p->dhcp.pid, SIGTERM);
+}
+
 void dhcp_ended(struct parent *p, pid_t pid, int status)
 {
     if (pid != p->dhcp.pid || p->stop_step)
         return;
     p->dhcp.pid = 0;
+    if (p->dhcp.again) {
+        p->dhcp.again = false;
+        start(p);
+        return;
+    }
     log_warn("dhcp.ended", "pid=%d status=0x%x next_try_ms=%d", (int)pid, (unsigned)status,
              PAUSE_MS);
     if (p->dhcp.restart)

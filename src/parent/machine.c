@@ -1,10 +1,14 @@
 /* UPDATER_RUN and MACHINE: a table of steps, a table of acts. */
 #include "src/parent/machine.h"
 
+#include <errno.h>
 #include <grp.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "src/base/log.h"
@@ -18,7 +22,7 @@ static const char *const steps[UPDATE_STEPS] = {[UPDATE_STATUS] = "status",
                                                 [UPDATE_COMMIT] = "commit",
                                                 [UPDATE_BLESS] = "bless"};
 
-int machine_prepare(const struct parent *p, struct err *e)
+int machine_prepare(struct parent *p, struct err *e)
 {
     static const char *const parts[] = {"control", "boot-a", "boot-b", "root-a", "root-b"};
     const uid_t uid = process_uid(PROC_SYS);
@@ -29,6 +33,9 @@ int machine_prepare(const struct parent *p, struct err *e)
         if (chown(path, uid, uid) < 0)
             return err_sys(e, path);
     }
+    p->sys_folder = p->first ? xstrdup(MACHINE_FOLDER) : xasprintf("%s/sys", p->state);
+    if ((mkdir(p->sys_folder, 0755) < 0 && errno != EEXIST) || lchown(p->sys_folder, uid, uid) < 0)
+        return err_sys(e, p->sys_folder);
     return 0;
 }
 
@@ -168,6 +175,25 @@ static int do_stay(struct parent *p, const char *text, struct err *e)
     return 0;
 }
 
+/* Off an image both are other programs' matter. */
+static int do_network(struct parent *p, const char *text, struct err *e)
+{
+    (void)text;
+    (void)e;
+    if (p->first)
+        dhcp_again(p);
+    return 0;
+}
+
+static int do_host_name(struct parent *p, const char *text, struct err *e)
+{
+    const size_t n = strnlen(text, HOST_NAME_MAX + 1);
+
+    if (n == 0 || n > HOST_NAME_MAX)
+        return err_set(e, ERR_BUG, "a host name of %zu bytes", n);
+    return p->first && sethostname(text, n) < 0 ? err_sys(e, "host name") : 0;
+}
+
 static const struct {
     const char *name;
     int (*run)(struct parent *p, const char *text, struct err *e);
@@ -175,6 +201,8 @@ static const struct {
     [MACHINE_RESTART] = {"restart", do_restart},
     [MACHINE_POWER_OFF] = {"power off", do_power_off},
     [MACHINE_STAY] = {"stay", do_stay},
+    [MACHINE_NETWORK] = {"network", do_network},
+    [MACHINE_HOST_NAME] = {"host name", do_host_name},
 };
 
 static int act(struct parent *p, const struct msg_MACHINE *want, struct err *e)

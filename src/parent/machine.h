@@ -21,10 +21,12 @@ struct updater {
     uint32_t request; /* its request */
 };
 
-/* Gives the slot partitions to the user of sys. */
-int machine_prepare(const struct parent *p, struct err *e);
 /* Restarts the machine unless the slot is blessed, or sys says MACHINE_STAY, in time. */
 void machine_expect_proof(struct parent *p);
+#define MACHINE_FOLDER "/run/sys" /* of sys, on a machine whose first program parent is */
+
+/* Gives the slot partitions to the user of sys, and a folder of its own. */
+int machine_prepare(struct parent *p, struct err *e);
 void machine_message(struct child *sys, struct msg *m);
 /* A process ended that is none of ours; true when it was the updater. */
 bool updater_ended(struct parent *p, pid_t pid, int status);

@@ -51,6 +51,7 @@ struct parent {
     const char *https;         /* where the UI listens */
     uint64_t prove_ms;         /* so long it may take until the slot is blessed */
     struct watch *prove;       /* timer; NULL: blessed, or it need not be */
+    char *sys_folder;          /* of sys: what it writes for others */
     struct updater updater;
 
     bool first; /* the machine's first program; what follows is its alone */

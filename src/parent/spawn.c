@@ -91,6 +91,8 @@ static void build_args(const struct child *c, struct args *a)
             arg(a, "--machine", p->https);
     } else if (c->process == PROC_SYS) {
         arg(a, "--board", p->board);
+        arg(a, "--run", p->sys_folder);
+        arg(a, "--net", p->first ? DHCP_TOLD : p->sys_folder);
     } else if (c->process == PROC_WEB) {
         arg(a, "--static", p->web_files);
     }

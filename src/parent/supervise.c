@@ -1,7 +1,7 @@
 /*
  * Keeps every process running: a dead one is logged with its status, started again after a pause
  * that doubles from 50 ms to 5 s, and joined to its peers by new sockets. A crash loop slows down
- * to one try in 30 s and says so. Stops all in the order web, ca, deploy, core, sys, key.
+ * to one try in 30 s and says so. Stops all in the order menu, web, ca, deploy, core, sys, key.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -36,8 +36,9 @@ static const struct {
 #undef WORKER
 };
 
-static const enum process start_order[] = {PROC_KEY, PROC_SYS, PROC_CORE, PROC_CA, PROC_WEB};
-static const enum process stop_order[] = {PROC_WEB,  PROC_CA,  PROC_DEPLOY,
+static const enum process start_order[] = {PROC_KEY, PROC_SYS, PROC_CORE,
+                                           PROC_CA,  PROC_WEB, PROC_MENU};
+static const enum process stop_order[] = {PROC_MENU, PROC_WEB, PROC_CA, PROC_DEPLOY,
                                           PROC_CORE, PROC_SYS, PROC_KEY};
 
 static void write_pid(const struct child *c)
@@ -134,7 +135,8 @@ void supervise_start(struct parent *p)
     if (p->board)
         machine_expect_proof(p);
     for (size_t i = 0; i < COUNT(start_order); i++)
-        if (start_order[i] != PROC_SYS || p->board)
+        if ((start_order[i] != PROC_SYS || p->board) &&
+            (start_order[i] != PROC_MENU || (p->board && p->first)))
             start(&p->children[start_order[i]]);
 }
 

@@ -141,6 +141,7 @@ static const struct checked {
     {G_BASE, false, "prlimit64", {2, SCMP_CMP_EQ, 0, 0}},
     {G_NET_OUT, false, "socket", {0, SCMP_CMP_EQ, AF_INET, 0}},
     {G_NET_OUT, false, "socket", {0, SCMP_CMP_EQ, AF_INET6, 0}},
+    {G_NETLINK, false, "socket", {0, SCMP_CMP_EQ, AF_NETLINK, 0}},
     {G_THREADS, true, "clone", {0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD}},
 };
 

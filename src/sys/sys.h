@@ -4,6 +4,7 @@
  */
 #pragma once
 #include "src/base/fiber.h"
+#include "src/base/field.h"
 #include "src/base/loop.h"
 #include "src/ipc/call.h"
 #include "src/ipc/machine.h"
@@ -11,12 +12,17 @@
 struct sys {
     struct loop *loop;
     struct channel *parent, *core;
+    struct channel *menu; /* of the console, where there is one */
     const char *board;
-    const char *step; /* of the updater, which runs it; "": none runs */
-    char *slots;      /* what the updater's status said last; NULL: not asked yet */
+    const char *run;    /* its folder: the files that other programs of the machine read */
+    const char *net;    /* of the DHCP client's hook */
+    const char *step;   /* of the updater, which runs it; "": none runs */
+    struct bytes typed; /* network settings of the console that core has not taken yet */
+    char *slots;        /* what the updater's status said last; NULL: not asked yet */
 };
 
-/* serve.c: for core's channel. */
+/* serve.c: for the channels of core and menu. */
+void sys_core_attached(struct channel *c, void *arg);
 void sys_message(struct channel *c, struct msg *m, void *arg);
 
 /* updater.c, in a fiber. The caller owns *lines: "key=value" each. */

@@ -65,7 +65,7 @@ class Machine:
                           monitor=f"unix:{self.monitor},server,nowait", cmdline=self.cmdline,
                           initrd=self.initrd)
         self.power_on = time.monotonic()
-        self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
 
@@ -79,6 +79,11 @@ class Machine:
         self.process.wait()
         self.reader.join(10)
         self.process.stdout.close()
+
+    def type(self, *lines):
+        """Types at the serial console."""
+        self.process.stdin.write("".join(line + "\r" for line in lines).encode())
+        self.process.stdin.flush()
 
     def text(self):
         return "\n".join(text for _, text in list(self.lines))

@@ -58,7 +58,8 @@ def test_console_shows_version_address_and_state(secure):
 def test_console_is_quiet_otherwise(secure):
     secure.wait_https()
     begun = next(i for i, (_, text) in enumerate(secure.lines) if "stage-0:" in text)
-    known = re.compile(r"stage-0: slot a|Certkeep |state: |setup code: |admin UI: |no address yet|certificate of the|$")
+    known = re.compile(r"stage-0: slot a|Certkeep |state: |setup code: |admin UI: |no address yet|certificate of the|"
+                       r"  [1-6]  |Number, then Enter:|$")
     assert [text for _, text in secure.lines[begun:] if not known.match(text)] == []
 
 
@@ -70,12 +71,12 @@ def test_kernel_is_locked_down_and_loads_nothing_more(direct):
 
 
 def test_processes_are_few_and_all_ready(direct, figure):
-    for name in ("key", "sys", "core", "ca", "web"):
+    for name in ("key", "sys", "core", "ca", "web", "menu"):
         direct.wait_line(rf"process\.ready process={name} ")
     direct.wait_line(r"dhcp\.started pid=\d+")
     started = set(re.findall(r"process\.started process=(\w+)", direct.text()))
     figure("processes when idle", len(started) + 2, "parent, dhcpcd and " + ", ".join(sorted(started)))
-    assert started == {"key", "sys", "core", "ca", "web"}
+    assert started == {"key", "sys", "core", "ca", "web", "menu"}
     assert not re.search(r"process\.died|dhcp\.ended|Landlock ABI", direct.text())
 
 

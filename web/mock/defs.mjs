@@ -50,7 +50,7 @@ export const schemas = {};
 for (const [record, file] of Object.entries({ cert: 'cert', server: 'server', connector: 'connector', policy: 'policy', order: 'order', job: 'job', key: 'key', user: 'user', token: 'session' }))
   schemas[record] = schema(record, [...common, ...fieldsIn(text(`${file}.def`))]);
 
-schemas.retention = { name: 'retention', fields: fieldsIn(text('retention.def')), columns: [] };
+for (const name of ['retention', 'network', 'interface']) schemas[name] = { name, fields: fieldsIn(text(`${name}.def`)), columns: [] };
 
 const RFC_REASONS = [0, 1, 3, 4, 5, 9];
 const connectors = text('connectors.def');

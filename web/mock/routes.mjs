@@ -3,13 +3,14 @@ import { add, audit, db, iso, newId, sha, trail } from './data.mjs';
 import { kinds, schemas } from './defs.mjs';
 import { list } from './list.mjs';
 import { machineRoutes } from './machine.mjs';
+import { settingRoutes } from './network.mjs';
 import { startTest, testOf } from './server-tests.mjs';
 import { approve, cancel, changed, emit, run, start } from './work.mjs';
 
 export const problem = (status, code, detail, field) => ({ type: `urn:certkeep:error:${code}`, title: code, status, detail, ...(field ? { field } : {}) });
 const bad = (...a) => ({ error: problem(...a) });
 const P = (path) => new RegExp(`^/api/v1${path.replace('ID', '([0-9a-z]+)')}$`);
-const PERMISSIONS = ['CERT_READ', 'CERT_WRITE', 'DEPLOY_APPROVE', 'SERVER_READ', 'SERVER_WRITE', 'HOST_KEY_APPROVE', 'CONNECTOR_READ', 'CONNECTOR_WRITE', 'POLICY_READ', 'POLICY_WRITE', 'JOB_READ', 'JOB_WRITE', 'USER_ADMIN', 'AUDIT_READ', 'SYSTEM_UPDATE', 'SYSTEM_ADMIN'];
+const PERMISSIONS = ['CERT_READ', 'CERT_WRITE', 'DEPLOY_APPROVE', 'SERVER_READ', 'SERVER_WRITE', 'HOST_KEY_APPROVE', 'CONNECTOR_READ', 'CONNECTOR_WRITE', 'POLICY_READ', 'POLICY_WRITE', 'JOB_READ', 'JOB_WRITE', 'USER_ADMIN', 'AUDIT_READ', 'SYSTEM_UPDATE', 'MACHINE_ADMIN', 'SYSTEM_ADMIN'];
 const find = (table, id) => db[table].find((r) => r.id === id);
 const etag = (r) => ({ ETag: `"${r.rev}"` });
 
@@ -225,6 +226,7 @@ export const routes = [
     Object.assign(retention, { now: t.next, rev: retention.rev + 1 });
     return { body: retention.now, headers: { ETag: `"${retention.rev}"` } };
   }],
+  ...settingRoutes(take),
   ['GET', P('/connector-kinds'), () => ({ body: { items: kinds } })],
   ['POST', P('/connectors'), (c) => {
     if (db.connector.some((x) => x.name === c.body.name)) return bad(409, 'conflict', `Name: ${c.body.name} is taken; choose another`, 'name');

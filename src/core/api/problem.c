@@ -10,6 +10,7 @@
 #include "src/base/str.h"
 #include "src/core/api/api.h"
 #include "src/model/connectors.h"
+#include "src/model/network.h"
 #include "src/model/retention.h"
 
 static const char *by_label(const struct fields *f, const char *label)
@@ -20,22 +21,29 @@ static const char *by_label(const struct fields *f, const char *label)
     return NULL;
 }
 
-/* The table whose forms send the bodies of this path. */
-static const struct fields *fields_of(const char *path)
+/* The member with this label in the tables whose forms send the bodies of this path. */
+static const char *labelled(const char *path, const char *label)
 {
     static const struct {
         const char *path;
         const struct fields *fields;
     } forms[] = {
-        {"/api/v1/servers", &server_fields},      {"/api/v1/server-tests", &server_fields},
-        {"/api/v1/certificates", &cert_fields},   {"/api/v1/connectors", &connector_fields},
-        {"/api/v1/policies/check", &cert_fields}, {"/api/v1/policies", &policy_fields},
-        {"/api/v1/users", &user_fields},          {"/api/v1/settings/retention", &retention_fields},
+        {"/api/v1/servers", &server_fields},
+        {"/api/v1/server-tests", &server_fields},
+        {"/api/v1/certificates", &cert_fields},
+        {"/api/v1/connectors", &connector_fields},
+        {"/api/v1/policies/check", &cert_fields},
+        {"/api/v1/policies", &policy_fields},
+        {"/api/v1/users", &user_fields},
+        {"/api/v1/settings/retention", &retention_fields},
+        {"/api/v1/system/network", &network_fields},
+        {"/api/v1/system/network", &interface_fields},
     };
-    for (size_t i = 0; i < COUNT(forms); i++)
+    const char *name = NULL;
+    for (size_t i = 0; i < COUNT(forms) && !name; i++)
         if (str_starts(path, forms[i].path))
-            return forms[i].fields;
-    return NULL;
+            name = by_label(forms[i].fields, label);
+    return name;
 }
 
 /* A setting of a connector, whatever its kind: equal labels have equal names. */
@@ -62,7 +70,7 @@ static char *field_of(const struct api *a, const struct err *why)
         return NULL;
     OWN(own_mem)
     char *named = xstrndup(why->text, n);
-    const char *name = by_label(fields_of(text_of(a->path)), named);
+    const char *name = labelled(text_of(a->path), named);
     if (name)
         return xstrdup(name);
     if (json_object_get(a->body, "settings")) {

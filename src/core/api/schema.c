@@ -6,7 +6,12 @@
 #include "src/core/api/api.h"
 #include "src/core/store/query.h"
 #include "src/model/connectors.h"
+#include "src/model/network.h"
 #include "src/model/retention.h"
+
+/* Settings have a form, and no list. */
+static const struct fields *const settings[] = {&retention_fields, &network_fields,
+                                                &interface_fields};
 
 int on_schema_get(struct api *a, struct err *e)
 {
@@ -21,11 +26,12 @@ int on_schema_get(struct api *a, struct err *e)
         json_put_take(o, "columns", json_array());
         return api_json(a, 200, o, e);
     }
-    if (str_eq(a->param, retention_fields.name)) {
-        o = fields_schema(&retention_fields);
-        json_put_take(o, "columns", json_array());
-        return api_json(a, 200, o, e);
-    }
+    for (size_t i = 0; i < COUNT(settings); i++)
+        if (str_eq(a->param, settings[i]->name)) {
+            o = fields_schema(settings[i]);
+            json_put_take(o, "columns", json_array());
+            return api_json(a, 200, o, e);
+        }
     enum table table = str_eq(a->param, "token") ? TABLE_SESSION : table_by_name(a->param);
     if (table == 0 || table == TABLE_SETTING ||
         (table == TABLE_SESSION && !str_eq(a->param, "token")))

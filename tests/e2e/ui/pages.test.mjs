@@ -8,7 +8,7 @@ useBrowser();
 
 const PAGES = [
   '/', '/certificates', '/certificates/new', '/certificates/import', '/ssl/certificates', '/orders', '/keys', '/policies', '/policies/new', '/servers', '/servers/new', '/connectors', '/connectors/new', '/connectors/new/local', '/connectors/new/acme', '/connectors/new/emsign',
-  '/jobs', '/audit', '/health', '/settings/users', '/settings/users/new', '/settings/tokens', '/settings/update', '/settings/codes', '/settings/retention', '/settings/appliance', '/no-such-page',
+  '/jobs', '/audit', '/health', '/settings/users', '/settings/users/new', '/settings/tokens', '/settings/update', '/settings/codes', '/settings/retention', '/settings/appliance', '/settings/identity', '/settings/network', '/settings/power', '/no-such-page',
 ];
 const RECORDS = [
   ['certificates', '&q=api.corp', ['', '/decoded', '/timeline', '/configure']], ['orders', '', ['']], ['keys', '', ['']], ['policies', '&q=Production', ['', '/refused', '/edit']],

@@ -1,4 +1,4 @@
-// Settings: users, API tokens, one-time sign-in codes, retention, and locking the appliance.
+// Settings: users, API tokens, one-time sign-in codes, retention, locking the appliance, and the pages of the machine.
 import { useState } from 'preact/hooks';
 import { api, type Schemas } from '../api';
 import { exact } from '../format';
@@ -8,6 +8,9 @@ import { useLoad, useSchema } from '../load';
 import { navigate, Link } from '../router';
 import { loadState, may, session } from '../session';
 import { List } from '../table';
+import { Identity } from './Identity';
+import { Network } from './Network';
+import { Power } from './Power';
 import { Copy, Empty, Head, Loading, Note, Trouble } from '../ui/bits';
 import { Confirm, Dialog } from '../ui/dialog';
 import { say } from '../ui/toast';
@@ -24,20 +27,26 @@ const ROLES: Record<string, string> = {
 const USER_SHAPE: Shape = { choices: { roles: Object.keys(ROLES) }, hints: { roles: ROLES } };
 type User = Schemas['User'];
 
+const OF_MACHINE = ['network', 'power'];
+
 export function Settings({ tab }: { tab: string }) {
+  const system = useLoad(async () => (may('MACHINE_ADMIN') ? (await api.get('/api/v1/system')).data : null), []);
+  const machine = system.data?.appliance === true;
   const tabs: [string, string][] = [
     ...(may('USER_ADMIN') ? [['users', 'Users'] as [string, string]] : []),
     ['tokens', 'API tokens'],
     ['update', 'Update'],
-    ...(may('SYSTEM_ADMIN') ? [['codes', 'One-time codes'], ['retention', 'Retention'], ['appliance', 'Appliance']] as [string, string][] : []),
+    ...(may('SYSTEM_ADMIN') ? [['codes', 'One-time codes'], ['retention', 'Retention'], ['identity', 'TLS identity'], ['appliance', 'Appliance']] as [string, string][] : []),
+    ...(machine ? [['network', 'Network'], ['power', 'Power']] as [string, string][] : []),
   ];
   const now = tab || tabs[0]![0];
   const known = tabs.some(([t]) => t === now);
   return (
     <>
       <nav class="tabs" aria-label="Settings">{tabs.map(([t, text]) => <Link key={t} to={`/settings/${t}`} aria-current={t === now ? 'page' : undefined}>{text}</Link>)}</nav>
-      {!known ? <><Head title="Settings" /><Empty title="Not for your roles"><p>Somebody who manages users can give you a role that has it.</p></Empty></>
-        : now === 'users' ? <Users /> : now === 'tokens' ? <Tokens /> : now === 'update' ? <Update /> : now === 'codes' ? <Codes /> : now === 'retention' ? <Retention /> : <Appliance />}
+      {!known && OF_MACHINE.includes(tab) && may('MACHINE_ADMIN') ? system.data ? <><Head title="Settings" /><Empty title="Not an appliance image"><p>The service was started on another system, which has its own means for this: use those.</p></Empty></> : system.error ? <Trouble text={system.error} /> : <Loading />
+        : !known ? <><Head title="Settings" /><Empty title="Not for your roles"><p>Somebody who manages users can give you a role that has it.</p></Empty></>
+        : now === 'users' ? <Users /> : now === 'tokens' ? <Tokens /> : now === 'update' ? <Update /> : now === 'codes' ? <Codes /> : now === 'retention' ? <Retention /> : now === 'identity' ? <Identity /> : now === 'network' ? <Network /> : now === 'power' ? <Power /> : <Appliance />}
     </>
   );
 }

@@ -229,6 +229,7 @@ enum { OK = 0, DIES = -1, FAILS = -2 /* any errno */ };
 #define W (1 << PROC_WEB)
 #define A (1 << PROC_CA)
 #define D (1 << PROC_DEPLOY)
+#define S (1 << PROC_SYS)
 
 /* may: the processes for which it works; the others get `refused`. */
 static const struct action {
@@ -239,8 +240,8 @@ static const struct action {
 } actions[] = {
     {"message", act_message, K | C | W | A | D, OK},
     {"lock memory", act_lock_memory, K | C | W | A | D, OK},
-    {"write own state", act_state, K | C, FAILS},
-    {"write what is published", act_public, K | C, FAILS},
+    {"write own state", act_state, K | C | S, FAILS},
+    {"write what is published", act_public, K | C | S, FAILS},
     {"write another folder of its user", act_other_folder, 0, FAILS},
     {"list another folder", act_read_other, 0, FAILS},
     {"read /etc/shadow", act_shadow, 0, FAILS},
