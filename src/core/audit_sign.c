@@ -11,6 +11,7 @@
 #include "src/core/named_key.h"
 
 #define AUDIT_KEY "audit"
+#define WAIT_MS 10
 
 static int head_now(struct core *core, uint64_t *seq, uint8_t hash[32], uint64_t *signed_seq,
                     struct err *e)
@@ -28,7 +29,7 @@ static int head_now(struct core *core, uint64_t *seq, uint8_t hash[32], uint64_t
     return 0;
 }
 
-int audit_sign_head(struct core *core, struct err *e)
+static int sign_newest(struct core *core, struct err *e)
 {
     uint64_t seq, signed_seq;
     uint8_t hash[32];
@@ -63,6 +64,17 @@ int audit_sign_head(struct core *core, struct err *e)
         setting_put(t, "audit.signed", text, e) < 0)
         return -1;
     return txn_commit(&t, e);
+}
+
+/* One at a time: two at the first head would each make the key, and only one is kept. */
+int audit_sign_head(struct core *core, struct err *e)
+{
+    while (core->signing_head)
+        fiber_sleep(core->loop, WAIT_MS);
+    core->signing_head = true;
+    const int rc = sign_newest(core, e);
+    core->signing_head = false;
+    return rc;
 }
 
 int audit_public_key(struct core *core, struct buf *spki, struct err *e)

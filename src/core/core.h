@@ -38,6 +38,7 @@ struct core {
     int changes_fd;
     bool judging;          /* a fiber judges certificates by the policies: policies_sweep.c */
     bool validating;       /* flow/validate.c: one round at a time */
+    bool signing_head;     /* audit_sign.c: one at a time */
     const char *https;     /* where the UI listens; on an appliance image */
     uint64_t start_record; /* audit record of this start; proof.c */
     char unproven[200];    /* why the version that runs is not proven healthy yet; "" when it is */
