@@ -41,9 +41,10 @@ int dhcp_folders(struct err *e)
 /* In the child; the loop's signal mask and handlers end with the exec. */
 static void become(void)
 {
+    char config[] = "--config";
     const bool set = access(SETTINGS, R_OK) == 0;
     char *const argv[] = {(char[]){PROGRAM},   (char[]){"--nobackground"},
-                          (char[]){"--quiet"}, set ? (char[]){"--config"} : NULL,
+                          (char[]){"--quiet"}, set ? config : NULL,
                           (char[]){SETTINGS},  NULL};
     char *const env[] = {(char[]){"LANG=C.UTF-8"}, NULL};
     sigset_t none;
