@@ -197,8 +197,9 @@ static void own_sending(struct sending *s)
 
 int machine_update(struct ctl *c, struct err *e)
 {
+    const char *file = ctl_word(c, 0);
     OWN(own_sending)
-    struct sending s = {.ctl = c, .name = ctl_word(c, 0), .fd = -1};
+    struct sending s = {.ctl = c, .name = file ? file : "", .fd = -1};
     OWN(own_json)
     json_t *state = NULL;
 

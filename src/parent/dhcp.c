@@ -43,9 +43,8 @@ static void become(void)
 {
     char config[] = "--config";
     const bool set = access(SETTINGS, R_OK) == 0;
-    char *const argv[] = {(char[]){PROGRAM},   (char[]){"--nobackground"},
-                          (char[]){"--quiet"}, set ? config : NULL,
-                          (char[]){SETTINGS},  NULL};
+    char *const argv[] = {(char[]){PROGRAM},   (char[]){"--nobackground"}, (char[]){"--quiet"},
+                          set ? config : NULL, (char[]){SETTINGS},         NULL};
     char *const env[] = {(char[]){"LANG=C.UTF-8"}, NULL};
     sigset_t none;
     struct err e;
