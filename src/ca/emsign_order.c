@@ -15,7 +15,8 @@
 #include "src/ca/memory.h"
 
 #define MEMORY_VERSION 1
-#define SHOWS_S 30   /* a placed order is in the report by then */
+/* Since it was sent: what we wait for an answer (HTTP_TOTAL_MS), then a minute for the CA. */
+#define SHOWS_S 120
 #define PAGES_MAX 20 /* of 100 orders of one name and a day or two */
 #define TRACKED_MAX 20
 #define REFUSALS_MAX 3 /* of the kind that says "try again" */

@@ -247,9 +247,16 @@ def test_same_refusal_again_and_again_is_final(w):
 
 def test_slow_answer_is_looked_for(w):
     name = new(w)
-    w.ca.slow_s = 70
+    w.ca.slow_s = 64
     w.ca.faults.set("GenerateOrderSSL", "slow", 1)
     later(w("enroll"), "network", "timeout")
+    later(w("enroll"), "limit", "looked for again")  # the CA is still at it
+    end = time.monotonic() + 20
+    while not w.ca.placed(name):
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    ok(w("enroll"), "Certificate Issued")
+    assert len(w.ca.placed(name)) == 1 and w.ca.calls[-1] == "GetCertificate"
 
 
 @pytest.mark.parametrize("fault, text", [("wrong key", "issued certificate"), ("wrong chain", "issued certificate")])
