@@ -234,7 +234,7 @@ static inline void peers_call_fiber(void *arg)
 {
     struct peers_call *k = arg;
 
-    k->p->rc = call_raw(k->p->core, k->type, k->body, -1, k->want, 60000, &k->p->reply, &k->p->e);
+    k->p->rc = call_raw(k->p->core, k->type, k->body, -1, k->want, 300000, &k->p->reply, &k->p->e);
     loop_stop(k->p->loop);
 }
 static inline int peers_call(struct peers *p, enum msg_type type, const struct buf *body,
