@@ -10,6 +10,20 @@ from host import Host
 NOBODY = "0" * 20  # an id of nothing
 
 
+def path_args(w, name):
+    path = w.c.operations[name][0]
+    if "{id}" in path:
+        return {"id": w.of_path[path.split("/")[3]]["id"]} if path.split("/")[3] in w.of_path else {"id": NOBODY}
+    fixed = {"record": "cert", "connector": w.ca["id"], "n": "0"}
+    return {k: v for k, v in fixed.items() if f"{{{k}}}" in path}
+
+
+def of_machine(w, name):
+    """What only an appliance image has: refused here, whatever is asked."""
+    path = w.c.operations[name][0]
+    return path.startswith("/api/v1/system/") and not path.startswith("/api/v1/system/identity")
+
+
 def set_up(a, c):
     """The first run, held against the contract; the appliance object then acts as its administrator."""
     a.wait_for_setup_code()
