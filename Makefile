@@ -14,6 +14,7 @@
 #   make image      build/images: disk image, update bundle, SBOM, hashes of the board in .config
 #   make vm         boot it in QEMU with Secure Boot; DIRECT=1 without firmware, KVM=1 not in emulation
 #   make check-image           tests of the image, booted and not;  make reproduce: build it twice and compare
+#   make soak CUTS=300         cut the power of the booted image so often while its store is written; SEED=n repeats a run
 #   make menuconfig            choose what goes into an image; make vm-x86_64_defconfig: a board's own choice
 #   make clean
 
@@ -206,7 +207,7 @@ menuconfig:
 # Images: the programs are built in the build root, the image is made and booted in the other one.
 EPOCH := $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --pretty=%ct 2>/dev/null),1)
 IMAGE_ROOT = @board/common/buildroot.sh image-run env SOURCE_DATE_EPOCH=$(EPOCH)
-.PHONY: image image-programs vm check-image reproduce
+.PHONY: image image-programs vm check-image soak reproduce
 image-programs: .config
 	@board/common/buildroot.sh run make -j$(JOBS) MODE=dev bins
 	@board/common/buildroot.sh run web/build.sh
@@ -219,7 +220,10 @@ vm:
 	$(IMAGE_ROOT) board/common/vm.py --port $(or $(UI_PORT),8443) --http-port $(or $(HTTP_PORT),8080) $(if $(DIRECT),--direct) $(if $(KVM),--kvm)
 check-image: image
 	@board/common/buildroot.sh run make -j$(JOBS) MODE=dev image-tests
-	$(IMAGE_ROOT) tests/image/run.sh
+	@KEEP_NET=0 board/common/buildroot.sh image-run env SOURCE_DATE_EPOCH=$(EPOCH) CUTS=$(CUTS) SEED=$(SEED) tests/image/run.sh $(ONLY)
+soak: image
+	@KEEP_NET=0 board/common/buildroot.sh image-run env SOURCE_DATE_EPOCH=$(EPOCH) CUTS=$(or $(CUTS),300) SEED=$(SEED) \
+	    tests/image/run.sh tests/image/test_power_cut.py
 reproduce:
 	board/common/reproduce.sh
 

@@ -6,6 +6,7 @@
 #   buildroot.sh run COMMAND...   run COMMAND in it, with the checkout as /work
 #   buildroot.sh image-path | image-run COMMAND...    the same with the root that makes and boots images
 #
+# In both, /pristine is the build root as it was made: the machines that tests deploy to are made of it.
 # A run sees the cached root through an overlay whose changes end with the run, so the cache stays
 # as made and runs do not disturb each other.
 #
@@ -19,9 +20,12 @@ here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 top=$(CDPATH='' cd -- "$here/../.." && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/certkeep
 # The root that makes images has the packages the image is made of, and the kernel of each board.
-kind=build
-lists=$here/build.packages
-case ${1:-} in image-*) kind=image lists="$here/packages.list $here/image.packages" ;; esac
+choose() { # build | image
+    kind=$1 lists=$here/build.packages
+    [ "$kind" != image ] || lists="$here/packages.list $here/image.packages"
+}
+choose build
+case ${1:-} in image-*) choose image ;; esac
 
 say() { printf 'buildroot: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
@@ -114,8 +118,8 @@ enter() {
     # shellcheck disable=SC2086
     exec unshare --mount --pid --ipc --uts $net --fork --kill-child --propagation private \
         sh -euc '
-        root=$1 top=$2 cache=$3 net=$4
-        shift 4
+        root=$1 top=$2 cache=$3 net=$4 pristine=$5
+        shift 5
         stage=$(mktemp -d /tmp/certkeep-root.XXXXXX)
         mount -t tmpfs -o mode=755 overlay "$stage"
         mkdir "$stage/up" "$stage/wk" "$stage/r"
@@ -136,13 +140,13 @@ enter() {
         if [ -f /etc/ssl/certs/ca-certificates.crt ]; then cat /etc/ssl/certs/ca-certificates.crt >"$R/etc/ssl/certs/ca-certificates.crt"; fi
         mount --bind "$top" "$R/work"
         mount --bind "$cache" "$R/cache"
-        mount --bind "$root" "$R/pristine"
+        mount --bind "$pristine" "$R/pristine"
         mount -o remount,ro,bind "$R/pristine"
         [ -z "$net" ] || chroot "$R" ip link set lo up
         exec chroot "$R" /usr/bin/env -i -C /work HOME=/root TERM="${TERM:-dumb}" LANG=C.UTF-8 \
             PATH=/usr/lib/ccache:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin \
             CCACHE_DIR=/cache/ccache npm_config_cache=/cache/npm IN_BUILDROOT=1 "$@"
-        ' sh "$root" "$top" "$cache" "$net" "$@"
+        ' sh "$root" "$top" "$cache" "$net" "$pristine" "$@"
 }
 
 case ${1:-} in
@@ -155,6 +159,15 @@ run | image-run)
     if [ "${NATIVE:-0}" = 1 ] || [ "${IN_BUILDROOT:-0}" = 1 ]; then exec "$@"; fi
     as_root "$0" "$verb-as-root" "$@"
     ;;
-run-as-root | image-run-as-root) shift; ensure_root; enter "$@" ;;
+run-as-root | image-run-as-root)
+    wanted=$kind
+    shift
+    choose build
+    ensure_root
+    pristine=$root
+    choose "$wanted"
+    ensure_root
+    enter "$@"
+    ;;
 *) die "usage: buildroot.sh path | run COMMAND... | image-path | image-run COMMAND..." ;;
 esac

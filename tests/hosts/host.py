@@ -276,9 +276,8 @@ class Host:
         return self.run(f"sha256sum <{shlex.quote(path)}").split()[0]
 
     def _accounts(self):
-        sh("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "test", "-f", str(self.dir / "client"))
-        self.client_key = (self.dir / "client").read_text()
-        public = (self.dir / "client.pub").read_text()
+        self.run("ssh-keygen -q -t ed25519 -N '' -C test -f /root/client")
+        self.client_key, public = self.read("/root/client"), self.read("/root/client.pub")
         hashed = sh("openssl", "passwd", "-6", "-stdin", text=PASSWORD + "\n").strip()
         for name, sudoers in ACCOUNTS.items():
             self.run(f"useradd -m -s /bin/sh -p {shlex.quote(hashed)} {name}; install -d -m 700 -o {name} ~{name}/.ssh")

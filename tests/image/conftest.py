@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 TOP = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(TOP / "tests/image"), str(TOP / "board/common"), str(TOP / "tests")]
+sys.path[:0] = [str(TOP / p) for p in ("tests/image", "board/common", "tests", "tests/hosts", "tests/demo")]
 
 from machine import Machine, image_parts  # noqa: E402
 
