@@ -13,8 +13,9 @@ from ctl_tool import CONFLICT, INPUT, Tool
 from conftest import new_appliance
 from machine_world import Machine
 
-ETH0 = {"name": "eth0", "ipv4": "static", "address": "192.0.2.10/24", "gateway": "192.0.2.1", "ipv6": "off"}
-BLOCK = "\ninterface eth0\nstatic ip_address=192.0.2.10/24\nstatic routers=192.0.2.1\nnoipv6\nnoipv6rs\n"
+LINK = "ckeep0"
+ETH0 = {"name": LINK, "ipv4": "static", "address": "192.0.2.10/24", "gateway": "192.0.2.1", "ipv6": "off"}
+BLOCK = f"\ninterface {LINK}\nstatic ip_address=192.0.2.10/24\nstatic routers=192.0.2.1\nnoipv6\nnoipv6rs\n"
 
 
 @pytest.fixture(scope="module")
@@ -24,18 +25,17 @@ def machine(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def box(machine):
-    """With an interface eth0 of its own in the network namespace of the test."""
-    subprocess.run(["ip", "link", "add", "eth0", "type", "veth", "peer", "name", "peer0"], check=True)
-    subprocess.run(["ip", "address", "add", "198.51.100.7/24", "dev", "eth0"], check=True)
-    subprocess.run(["ip", "link", "set", "eth0", "up"], check=True)
-    subprocess.run(["ip", "link", "set", "peer0", "up"], check=True)
-    subprocess.run(["ip", "route", "add", "default", "via", "198.51.100.1"], check=True)
+    """Beside an interface of its own, without a route: other tests share the network namespace."""
+    subprocess.run(["ip", "link", "add", LINK, "type", "veth", "peer", "name", LINK + "b"], check=True)
     try:
+        subprocess.run(["ip", "address", "add", "198.51.100.7/24", "dev", LINK], check=True)
+        for name in (LINK, LINK + "b"):
+            subprocess.run(["ip", "link", "set", name, "up"], check=True)
         with machine.appliance() as a:
             a.set_up()
             yield a
     finally:
-        subprocess.run(["ip", "link", "del", "eth0"], check=False)
+        subprocess.run(["ip", "link", "del", LINK], check=True)
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +58,8 @@ def wait_for(what, seconds=20):
 def test_what_is_in_force_is_shown(c):
     got = c.call("network_get", 200).value
     assert got["of_image"] is True and got["pending"] is None and got["settings"]["interfaces"] == []
-    eth0 = next(i for i in got["in_force"]["interfaces"] if i["name"] == "eth0")
-    assert eth0["up"] is True and "198.51.100.7/24" in eth0["addresses"] and eth0["routers"] == ["198.51.100.1"]
+    eth0 = next(i for i in got["in_force"]["interfaces"] if i["name"] == LINK)
+    assert eth0["up"] is True and "198.51.100.7/24" in eth0["addresses"] and eth0["routers"] == []
     assert re.fullmatch(r"([0-9a-f]{2}:){5}[0-9a-f]{2}", eth0["hardware"]) and eth0["lease"] is None
     assert got["in_force"]["host_name"] == os.uname().nodename
 
@@ -87,8 +87,8 @@ def test_a_change_is_tried_and_kept_when_confirmed(c, box):
 def test_a_refused_change_changes_nothing_and_names_the_field(c, box):
     held = conf(box)
     for body, field, words in (
-            ({"interfaces": [{"name": "eth0", "address": "192.0.2.10"}]}, "address", "prefix length"),
-            ({"interfaces": [{"name": "eth0", "gateway": "198.51.100.1"}]}, "gateway", "router of that network"),
+            ({"interfaces": [{"name": LINK, "address": "192.0.2.10"}]}, "address", "prefix length"),
+            ({"interfaces": [{"name": LINK, "gateway": "198.51.100.1"}]}, "gateway", "router of that network"),
             ({"dns": ["dns.example"]}, "dns", "as 192.0.2.53"),
             ({"host_name": "a b"}, "host_name", ""),
             ({"confirm_s": 1}, "confirm_s", "30"),
@@ -98,7 +98,7 @@ def test_a_refused_change_changes_nothing_and_names_the_field(c, box):
 
 
 def test_a_change_is_taken_back_by_hand(c, box):
-    c.call("network_update", 200, body={"interfaces": [{"name": "eth0", "ipv4": "dhcp"}]})
+    c.call("network_update", 200, body={"interfaces": [{"name": LINK, "ipv4": "dhcp"}]})
     wait_for(lambda: "static ip_address" not in conf(box))
     assert c.call("network_revert", 200).value["pending"] is None
     wait_for(lambda: conf(box).endswith(BLOCK))
@@ -106,7 +106,7 @@ def test_a_change_is_taken_back_by_hand(c, box):
 
 
 def test_an_unconfirmed_change_goes_back_by_itself(c, box):
-    got = c.call("network_update", 200, body={"confirm_s": 30, "interfaces": [{"name": "eth0", "address": "192.0.2.99/24"}]}).value
+    got = c.call("network_update", 200, body={"confirm_s": 30, "interfaces": [{"name": LINK, "address": "192.0.2.99/24"}]}).value
     assert got["pending"]
     wait_for(lambda: "192.0.2.99" in conf(box))
     wait_for(lambda: "192.0.2.99" not in conf(box), 40)
@@ -117,7 +117,7 @@ def test_an_unconfirmed_change_goes_back_by_itself(c, box):
 
 
 def test_a_restart_of_core_brings_the_stored_settings_back(c, box):
-    c.call("network_update", 200, body={"interfaces": [{"name": "eth0", "address": "192.0.2.99/24"}]})
+    c.call("network_update", 200, body={"interfaces": [{"name": LINK, "address": "192.0.2.99/24"}]})
     wait_for(lambda: "192.0.2.99" in conf(box))
     os.kill(box.pid("core"), signal.SIGKILL)
     wait_for(lambda: "192.0.2.99" not in conf(box))
@@ -143,7 +143,7 @@ def tool(box, tmp_path_factory):
 
 
 def test_the_console_tool_does_the_same(tool, box):
-    said = tool("system", "network-set", "eth0", "address=192.0.2.77/24")
+    said = tool("system", "network-set", LINK, "address=192.0.2.77/24")
     assert "Tried now" in said and "192.0.2.77/24" in said and "network-confirm" in said
     wait_for(lambda: "192.0.2.77" in conf(box))
     assert "192.0.2.77/24" in tool("system", "network-confirm")
