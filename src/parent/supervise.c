@@ -1,7 +1,7 @@
 /*
  * Keeps every process running: a dead one is logged with its status, started again after a pause
  * that doubles from 50 ms to 5 s, and joined to its peers by new sockets. A crash loop slows down
- * to one try in 30 s and says so. Stops all in the order menu, web, ca, deploy, core, sys, key.
+ * to one try in 30 s and says so. Stops all in the order console, web, ca, deploy, core, sys, key.
  */
 #include <errno.h>
 #include <fcntl.h>

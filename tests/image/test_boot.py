@@ -71,12 +71,12 @@ def test_kernel_is_locked_down_and_loads_nothing_more(direct):
 
 
 def test_processes_are_few_and_all_ready(direct, figure):
-    for name in ("key", "sys", "core", "ca", "web", "menu"):
+    for name in ("key", "sys", "core", "ca", "web", "console"):
         direct.wait_line(rf"process\.ready process={name} ")
     direct.wait_line(r"dhcp\.started pid=\d+")
     started = set(re.findall(r"process\.started process=(\w+)", direct.text()))
     figure("processes when idle", len(started) + 2, "parent, dhcpcd and " + ", ".join(sorted(started)))
-    assert started == {"key", "sys", "core", "ca", "web", "menu"}
+    assert started == {"key", "sys", "core", "ca", "web", "console"}
     assert not re.search(r"process\.died|dhcp\.ended|Landlock ABI", direct.text())
 
 
