@@ -242,16 +242,23 @@ test('a certificate: add, issue, deploy with a live log, dry run, roll back, rev
   await done();
 });
 
+/* What another user of the stand-in does meanwhile. */
+const send = (page, method, path, body) => page.evaluate(([m, p, b]) => fetch(`/api/v1${p}`, {
+  method: m, body: b && JSON.stringify(b), headers: { 'Content-Type': 'application/json', 'X-CSRF-Token': 'csrf-of-the-mock' },
+}).then((r) => r.json()), [method, path, body]);
+
 test('a failed certificate is retried from its row and is pending at once', MOCK, async () => {
   const { page, done } = await open();
   await signIn(page, '/certificates?filter=readiness:equals:Deployment%20Failed');
   const id = await idOf(page, 'certificates', '&filter=readiness:equals:Deployment%20Failed');
+  await send(page, 'PATCH', `/certificates/${id}`, { approval: 'manual' }); // so that it stays pending until it was seen
   await page.getByRole('button', { name: /^Actions for/ }).first().click();
   await page.getByRole('menuitem', { name: 'Retry' }).focus();
   await press(page, 'Enter');
-  await page.locator('.head .pill', { hasText: /Running|Done/ }).waitFor();
+  await page.locator('.head .pill', { hasText: 'Needs Approval' }).waitFor();
   await page.locator('.facts').getByRole('link', { name: 'Open' }).first().click();
   await page.getByText('is to be repeated').waitFor();
+  await send(page, 'POST', `/jobs/${(await send(page, 'GET', `/certificates/${id}`)).job}/approve`);
   await page.locator('.head .pill', { hasText: 'Deployed' }).waitFor();
   assert.equal(await button(page, 'Retry').count(), 0, 'nothing is left to retry');
   assert.ok(page.url().endsWith(id));
