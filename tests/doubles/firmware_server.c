@@ -109,7 +109,7 @@ int main(void)
     };
     struct upload upload = {};
     struct identity id;
-    struct sockaddr_in6 at;
+    struct sockaddr_in6 at = {};
     socklen_t at_n = sizeof(at);
     char fingerprint[65];
     struct server s = {
