@@ -1,16 +1,14 @@
 /* Addresses come from the kernel: a netlink socket says when to look again. */
 #include "src/parent/console.h"
 
-#include <arpa/inet.h>
-#include <ifaddrs.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
-#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "src/base/addresses.h"
 #include "src/base/buf.h"
 #include "src/base/loop.h"
 #include "src/base/own.h"
@@ -25,32 +23,12 @@ struct console {
     char *shown;
 };
 
-static void add_address(struct buf *b, const struct ifaddrs *a)
-{
-    const struct sockaddr_in *v4 = (const void *)a->ifa_addr;
-    const struct sockaddr_in6 *v6 = (const void *)a->ifa_addr;
-    char text[INET6_ADDRSTRLEN];
-
-    if (!a->ifa_addr || (a->ifa_flags & IFF_LOOPBACK))
-        return;
-    if (v4->sin_family == AF_INET && inet_ntop(AF_INET, &v4->sin_addr, text, sizeof(text)))
-        buf_addf(b, "admin UI: https://%s/\n", text);
-    if (v4->sin_family == AF_INET6 && !IN6_IS_ADDR_LINKLOCAL(&v6->sin6_addr) &&
-        inet_ntop(AF_INET6, &v6->sin6_addr, text, sizeof(text)))
-        buf_addf(b, "admin UI: https://[%s]/\n", text);
-}
-
 static void show(struct console *c)
 {
     OWN(buf_free)
     struct buf b = BUF(SHOWN_MAX);
-    struct ifaddrs *list = NULL;
 
-    if (getifaddrs(&list) < 0)
-        return;
-    for (const struct ifaddrs *a = list; a; a = a->ifa_next)
-        add_address(&b, a);
-    freeifaddrs(list);
+    addresses_add(&b, "admin UI");
     if (b.n == 0)
         buf_add_str(&b, "no address yet\n");
     if (!buf_ok(&b) || str_eq(c->shown, buf_cstr(&b)))

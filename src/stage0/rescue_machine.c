@@ -4,11 +4,8 @@
  */
 #include "src/stage0/rescue_machine.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
-#include <ifaddrs.h>
 #include <linux/capability.h>
-#include <net/if.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +15,7 @@
 #include <unistd.h>
 
 #include "crypto/firmware/hash.h"
+#include "src/base/addresses.h"
 #include "src/base/own.h"
 #include "src/base/secret.h"
 #include "src/base/str.h"
@@ -135,32 +133,12 @@ static bool reap(struct machine *m)
     return false;
 }
 
-static void add_address(struct buf *b, const struct ifaddrs *a)
-{
-    const struct sockaddr_in *v4 = (const void *)a->ifa_addr;
-    const struct sockaddr_in6 *v6 = (const void *)a->ifa_addr;
-    char text[INET6_ADDRSTRLEN];
-
-    if (!a->ifa_addr || (a->ifa_flags & IFF_LOOPBACK))
-        return;
-    if (v4->sin_family == AF_INET && inet_ntop(AF_INET, &v4->sin_addr, text, sizeof(text)))
-        buf_addf(b, "rescue: https://%s/\n", text);
-    if (v4->sin_family == AF_INET6 && !IN6_IS_ADDR_LINKLOCAL(&v6->sin6_addr) &&
-        inet_ntop(AF_INET6, &v6->sin6_addr, text, sizeof(text)))
-        buf_addf(b, "rescue: https://[%s]/\n", text);
-}
-
 static void show_addresses(struct machine *m)
 {
     OWN(buf_free)
     struct buf b = BUF(SHOWN_MAX);
-    struct ifaddrs *list = NULL;
 
-    if (getifaddrs(&list) < 0)
-        return;
-    for (const struct ifaddrs *a = list; a; a = a->ifa_next)
-        add_address(&b, a);
-    freeifaddrs(list);
+    addresses_add(&b, "rescue");
     if (b.n == 0)
         buf_add_str(&b, "rescue: no address yet\n");
     if (!buf_ok(&b) || str_eq(m->shown, buf_cstr(&b)))
