@@ -1,6 +1,8 @@
 """An appliance whose machine is a folder: slots in files, as certkeep-update's own tests have them."""
 import contextlib
 
+import pytest
+
 from appliance import Appliance
 from firmware import BOARD, Control, World, sign
 
@@ -44,3 +46,15 @@ class Machine(World):
         """Slot b holds an older system that may be started; slot a is new and has had one of its three starts."""
         self.install("0.9")
         self.change_control(lambda c: c.put("a", commit=3, tries=2, blessed=0))
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory):
+    return Machine(tmp_path_factory.mktemp("machine"))
+
+
+@pytest.fixture(scope="module")
+def box(machine):
+    with machine.appliance() as a:
+        a.set_up()
+        yield a

@@ -18,8 +18,6 @@ from host import Host
 HOST = 65
 NAME = "shop.example"
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="makes namespaces and users")
-
 
 @pytest.fixture(scope="module")
 def w():

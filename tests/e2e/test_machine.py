@@ -8,19 +8,7 @@ import pytest
 
 from conftest import new_appliance
 from ctl_tool import Tool
-from machine_world import Machine
-
-
-@pytest.fixture(scope="module")
-def machine(tmp_path_factory):
-    return Machine(tmp_path_factory.mktemp("machine"))
-
-
-@pytest.fixture(scope="module")
-def box(machine):
-    with machine.appliance() as a:
-        a.set_up()
-        yield a
+from machine_world import Machine, box, machine
 
 
 def test_facts_of_an_appliance_image(box):

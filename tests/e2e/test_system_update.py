@@ -5,20 +5,8 @@ import pytest
 from appliance import ApiError
 from ctl_tool import Tool
 from firmware import PIECE, World, sign
-from machine_world import Machine
+from machine_world import box, machine
 from test_machine import wait_for
-
-
-@pytest.fixture(scope="module")
-def machine(tmp_path_factory):
-    return Machine(tmp_path_factory.mktemp("machine"))
-
-
-@pytest.fixture(scope="module")
-def box(machine):
-    with machine.appliance() as a:
-        a.set_up()
-        yield a
 
 
 def send(a, piece, data):

@@ -7,6 +7,7 @@
 #include "src/core/audit.h"
 #include "src/core/audit_inside.h"
 #include "src/model/audit_verify.h"
+#include "tests/unit/src/core/sign_head.h"
 #include "tests/unit/src/core/store/store_test.h"
 
 static void add(struct txn *t, const char *actor, const char *action, const char *result)
@@ -20,27 +21,6 @@ static void add(struct txn *t, const char *actor, const char *action, const char
                             .detail = "line\nbreak, \"quotes\" and \xff"};
 
     OK(audit_add(t, &a, &e));
-}
-
-/* Signs the newest record with the key, and stores the head. */
-static void sign_head(struct txn *t, EVP_PKEY *key)
-{
-    OWN(buf_free)
-    struct buf tbs = BUF(256);
-    uint8_t hash[32], signature[256], *spki = NULL;
-    size_t n = sizeof(signature);
-    uint64_t seq;
-    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-
-    OK(audit_head(t, &seq, hash, &e));
-    audit_head_tbs(seq, now_s(), hash, &tbs);
-    assert_int_equal(EVP_DigestSignInit_ex(ctx, NULL, "SHA256", NULL, NULL, key, NULL), 1);
-    assert_int_equal(EVP_DigestSign(ctx, signature, &n, tbs.p, tbs.n), 1);
-    EVP_MD_CTX_free(ctx);
-    int spki_n = i2d_PUBKEY(key, &spki);
-    assert_true(spki_n > 0);
-    OK(audit_store_head(t, seq, now_s(), hash, BLOB(signature, n), BLOB(spki, (size_t)spki_n), &e));
-    OPENSSL_free(spki);
 }
 
 static void test_audit_export_verifies(void **state)

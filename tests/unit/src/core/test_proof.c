@@ -5,6 +5,7 @@
 #include "src/base/time.h"
 #include "src/core/audit.h"
 #include "src/core/proof.h"
+#include "tests/unit/src/core/sign_head.h"
 #include "tests/unit/src/core/store/store_test.h"
 
 static void add(struct txn *t)
@@ -15,23 +16,9 @@ static void add(struct txn *t)
 }
 
 /* Stores a head over the newest record, and says that `claimed` is signed. */
-static void sign_head(struct txn *t, EVP_PKEY *key, const char *claimed)
+static void sign_claim(struct txn *t, EVP_PKEY *key, const char *claimed)
 {
-    OWN(buf_free)
-    struct buf tbs = BUF(256);
-    uint8_t hash[32], signature[256], *spki = NULL;
-    size_t n = sizeof(signature);
-    uint64_t seq;
-    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-
-    OK(audit_head(t, &seq, hash, &e));
-    audit_head_tbs(seq, now_s(), hash, &tbs);
-    assert_int_equal(EVP_DigestSignInit_ex(ctx, NULL, "SHA256", NULL, NULL, key, NULL), 1);
-    assert_int_equal(EVP_DigestSign(ctx, signature, &n, tbs.p, tbs.n), 1);
-    EVP_MD_CTX_free(ctx);
-    const int spki_n = i2d_PUBKEY(key, &spki);
-    OK(audit_store_head(t, seq, now_s(), hash, BLOB(signature, n), BLOB(spki, (size_t)spki_n), &e));
-    OPENSSL_free(spki);
+    sign_head(t, key);
     OK(setting_put(t, "audit.signed", claimed, &e));
 }
 
@@ -45,7 +32,7 @@ static void test_proof_chain_continues_from_the_signed_head(void **state)
     struct txn *t = begin(core.db, true);
     add(t);
     add(t);
-    sign_head(t, key, "2");
+    sign_claim(t, key, "2");
     add(t);
     OK(txn_commit(&t, &e));
     OK(proof_chain(&core, &signed_up_to, &e));
@@ -63,7 +50,7 @@ static void test_proof_chain_misses_the_signed_head(void **state)
     struct txn *t = begin(core.db, true);
     add(t);
     add(t);
-    sign_head(t, key, "2");
+    sign_claim(t, key, "2");
     add(t);
     OK(setting_put(t, "audit.signed", "3", &e));
     OK(txn_commit(&t, &e));

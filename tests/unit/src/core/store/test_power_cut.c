@@ -13,6 +13,7 @@
 #include "src/base/time.h"
 #include "src/core/audit.h"
 #include "src/model/audit_verify.h"
+#include "tests/unit/src/core/sign_head.h"
 #include "tests/unit/src/core/store/disk_log.h"
 #include "tests/unit/src/core/store/store_test.h"
 
@@ -35,25 +36,6 @@ static uint64_t next_random(void)
 static char *cert_name(unsigned step)
 {
     return xasprintf("host-%u.example", step);
-}
-
-static void sign_head(struct txn *t)
-{
-    OWN(buf_free)
-    struct buf tbs = BUF(256);
-    uint8_t hash[32], signature[256], *spki = NULL;
-    size_t n = sizeof(signature);
-    uint64_t seq;
-    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-
-    OK(audit_head(t, &seq, hash, &e));
-    audit_head_tbs(seq, now_s(), hash, &tbs);
-    assert_int_equal(EVP_DigestSignInit_ex(ctx, NULL, "SHA256", NULL, NULL, key, NULL), 1);
-    assert_int_equal(EVP_DigestSign(ctx, signature, &n, tbs.p, tbs.n), 1);
-    EVP_MD_CTX_free(ctx);
-    int spki_n = i2d_PUBKEY(key, &spki);
-    OK(audit_store_head(t, seq, now_s(), hash, BLOB(signature, n), BLOB(spki, (size_t)spki_n), &e));
-    OPENSSL_free(spki);
 }
 
 /* Changes the record of an earlier step, or takes it away. */
@@ -93,7 +75,7 @@ static void make_step(struct txn *t, unsigned step)
     OK(setting_put(t, "step", number, &e));
     OK(audit_add(t, &a, &e));
     if (step % 5 == 0)
-        sign_head(t);
+        sign_head(t, key);
 }
 
 static void run_step(struct db *db, unsigned step, bool later)
